@@ -1,0 +1,28 @@
+"""Where file text comes from; imports nothing else of this project."""
+
+from analyzer.source.errors import (
+    AnalyzerError,
+    LimitExceeded,
+    PatchError,
+    RuleError,
+    SourceError,
+    SyntaxFailure,
+)
+from analyzer.source.text import SourceText
+from analyzer.source.tree import EmptyTree, FolderTree, GitTree, OverlayTree, Tree, run_git
+
+__all__ = [
+    "AnalyzerError",
+    "EmptyTree",
+    "FolderTree",
+    "GitTree",
+    "LimitExceeded",
+    "OverlayTree",
+    "PatchError",
+    "RuleError",
+    "SourceError",
+    "SourceText",
+    "SyntaxFailure",
+    "Tree",
+    "run_git",
+]
