@@ -1,0 +1,1 @@
+"""One module per output format, named like it; each is a pure function of a result."""
