@@ -1,0 +1,251 @@
+"""The isolation protocol of each generation as hand-written contexts: isolator/migrator A and B, freeing owner C.
+
+Flags: `movable` is the mark that the lock-free scan reads, `ops` the pointer
+to the owner's callbacks, `isolated` the mark of an isolated page. The faults
+that a variant can be given are its keyword arguments.
+"""
+
+from dataclasses import dataclass
+
+from analyzer.interleave import (
+    DISOWN,
+    GET,
+    LIST_ADD,
+    LIST_DEL,
+    PUT,
+    REFERENCED,
+    Atom,
+    Context,
+    ContextBuilder,
+    Flag,
+    Invariant,
+    Page,
+    SearchResult,
+    acquire,
+    callback,
+    flag_is,
+    owned_is,
+    release,
+    search,
+    set_flag,
+    standard_invariants,
+)
+
+LOCK = "page lock"
+TAKE = acquire(LOCK)
+DROP = release(LOCK)
+
+SCAN = "migrate_ctx_A", "migrate_ctx_B"
+OWNER = "owner_ctx_C"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """All that one search needs."""
+
+    page: Page
+    contexts: tuple[Context, ...]
+    invariants: tuple[Invariant, ...]
+
+    def search(self) -> SearchResult:
+        return search(self.page, self.contexts, self.invariants)
+
+
+def broken(result: SearchResult) -> set[str]:
+    return {violation.invariant.id for violation in result.violations}
+
+
+def _page(*flags: Flag) -> Page:
+    return Page(lock=LOCK, flags=flags)
+
+
+def _scenario(page: Page, contexts: tuple[Context, ...]) -> Scenario:
+    return Scenario(page, contexts, standard_invariants(page))
+
+
+def _isolation(
+    builder: ContextBuilder,
+    accept: tuple[tuple[Atom, ...], ...],
+    retest: tuple[Atom, ...],
+    *,
+    trylock: bool = True,
+    recheck: bool = True,
+) -> None:
+    """Add the isolator's way from `scan` to `isolated`; `accept` are the callback's steps, each atomic.
+
+    The negation of `retest` and a refusal in the callback need no edge of
+    their own: the context may stop at any node, and what it would still do
+    (drop the lock and its reference) is on the `refuse` path, taken freely.
+    """
+    builder.edge("scan", "seen", flag_is("movable"), flag_is("isolated", False), text="sees a movable page")
+    builder.edge("seen", "pinned", REFERENCED, GET, text="get_page_unless_zero")
+    builder.edge("pinned", "typed", flag_is("movable"), text="is movable")
+    builder.edge("pinned", "put", flag_is("movable", False), text="is not movable")
+    if trylock:
+        builder.trylock("typed", "locked", "put", LOCK, text="trylock_page")
+    else:
+        builder.edge("typed", "locked")
+    if recheck:
+        builder.edge("locked", "callback", *retest, text="is movable and not isolated")
+        for guard in retest:
+            builder.edge("locked", "refuse", Atom(guard.op, guard.name, not guard.value), text="is no longer so")
+    else:
+        builder.edge("locked", "callback")
+    here = "callback"
+    for number, atoms in enumerate(accept):
+        there = f"callback {number}" if number + 1 < len(accept) else "accepted"
+        builder.edge(here, there, *atoms, text="isolate_page")
+        here = there
+    builder.edge("callback", "refuse", text="")
+    builder.edge("refuse", "put", DROP, text="unlock_page")
+    builder.edge("put", "gone", PUT, text="put_page")
+    builder.edge("unlocked", "listed", LIST_ADD, text="list_add")
+
+
+def _dispose(builder: ContextBuilder) -> None:
+    """Add what follows a migration (`done`, lock held): the isolation reference goes."""
+    builder.edge("done", "done unlocked", DROP, text="unlock_page")
+    builder.edge("done unlocked", "put", LIST_DEL, text="list_del")
+    builder.edge("fail", "fail unlocked", DROP, text="unlock_page")
+    builder.edge("fail unlocked", "putback", LIST_DEL, text="list_del")
+    builder.edge("putback", "putback locked", TAKE, text="lock_page")
+    builder.edge("restored", "put", DROP, text="unlock_page")
+
+
+def _owner(marks: tuple[tuple[Atom, str], ...], *, locked: bool = True, trylock_first: bool = True) -> Context:
+    """Return the owner that frees the page; it acts on it only as long as the page is its own."""
+    builder = ContextBuilder(OWNER, "owner")
+    if not locked:
+        builder.edge("start", "marks", owned_is(), text="last object freed")
+    else:
+        builder.edge("start", "empty", owned_is(), text="last object freed")
+        if trylock_first:
+            builder.edge("empty", "marks", TAKE, owned_is(), text="trylock_page")
+            builder.edge("empty", "worker", text="")
+            builder.edge("worker", "marks", TAKE, owned_is(), text="lock_page")
+        else:
+            builder.edge("empty", "marks", TAKE, owned_is(), text="trylock_page until it succeeds")
+    here = "marks"
+    for atom, text in marks:
+        there = f"after {text}"
+        builder.edge(here, there, atom, text=text)
+        here = there
+    builder.edge(here, "released", DISOWN, text="owner forgets the page")
+    if locked:
+        builder.edge("released", "unlocked", DROP, text="unlock_page")
+    else:
+        builder.edge("released", "unlocked")
+    builder.edge("unlocked", "gone", PUT, text="put_page")
+    return builder.build("start")
+
+
+def v3() -> Scenario:
+    """Return the 2016 posting: two marks for three states, the owner writes both."""
+    page = _page(Flag("movable", initial=True), Flag("isolated"))
+    contexts = []
+    live = (flag_is("movable"), flag_is("isolated", False))
+    for name in SCAN:
+        builder = ContextBuilder(name, "isolator")
+        _isolation(builder, ((callback("isolate"),), (set_flag("isolated"),)), live)
+        builder.edge("accepted", "unlocked", DROP, text="unlock_page")
+        builder.edge("listed", "window", TAKE, text="lock_page")
+        builder.edge("window", "released page", flag_is("movable"), flag_is("isolated", False), text="was released")
+        builder.edge("released page", "done", set_flag("movable", False), text="__ClearPageMovable")
+        builder.edge("window", "migrate", flag_is("movable"), flag_is("isolated"), text="is isolated")
+        builder.edge("migrate", "migrated", callback("migrate"), text="migratepage")
+        builder.edge("migrated", "clean", set_flag("isolated", False), text="ClearPageIsolated")
+        builder.edge("clean", "moved", set_flag("movable", False), text="__ClearPageMovable")
+        builder.edge("moved", "dropped", DISOWN, text="old page replaced")
+        builder.edge("dropped", "done", PUT, text="put_page")
+        builder.edge("migrate", "fail", callback("migrate"), text="migratepage fails")
+        builder.edge("putback locked", "still", flag_is("isolated"), text="is isolated")
+        builder.edge("still", "put back", callback("putback"), text="putback_page")
+        builder.edge("put back", "restored", set_flag("isolated", False), text="ClearPageIsolated")
+        builder.edge("putback locked", "stale", flag_is("isolated", False), text="was released")
+        builder.edge("stale", "restored", set_flag("movable", False), text="__ClearPageMovable")
+        _dispose(builder)
+        contexts.append(builder.build("scan"))
+    builder = ContextBuilder(OWNER, "owner")
+    builder.edge("start", "empty", owned_is(), text="last object freed")
+    builder.edge("empty", "locked", TAKE, owned_is(), text="trylock_page until it succeeds")
+    builder.edge("locked", "keep", flag_is("isolated"), text="is isolated: keeps movable")
+    builder.edge("locked", "clear", flag_is("isolated", False), text="is not isolated")
+    builder.edge("clear", "keep", set_flag("movable", False), text="__ClearPageMovable")
+    builder.edge("keep", "reset", set_flag("isolated", False), text="ClearPageIsolated")
+    builder.edge("reset", "released", DISOWN, text="owner forgets the page")
+    builder.edge("released", "unlocked", DROP, text="unlock_page")
+    builder.edge("unlocked", "gone", PUT, text="put_page")
+    contexts.append(builder.build("start"))
+    return _scenario(page, tuple(contexts))
+
+
+def v4(
+    *,
+    owner_clears_ops: bool = True,
+    owner_clears_isolated: bool = False,
+    owner_locks: bool = True,
+    trylock: bool = True,
+    recheck: bool = True,
+) -> Scenario:
+    """Return 4.8 to 6.16: the type mark stays, the operations go when the owner does, isolated is the core's."""
+    page = _page(Flag("movable", initial=True), Flag("ops", initial=True), Flag("isolated"))
+    contexts = []
+    live = (flag_is("movable"), flag_is("ops"), flag_is("isolated", False))
+    for name in SCAN:
+        builder = ContextBuilder(name, "isolator")
+        _isolation(builder, ((callback("isolate"),),), live, trylock=trylock, recheck=recheck)
+        builder.edge("accepted", "marked", set_flag("isolated"), text="SetPageIsolated")
+        builder.edge("marked", "unlocked", DROP, text="unlock_page")
+        builder.edge("listed", "window", TAKE, text="lock_page")
+        builder.edge("window", "released page", flag_is("ops", False), text="was released")
+        builder.edge("window", "migrate", flag_is("ops"), text="has operations")
+        builder.edge("migrate", "moved", callback("migrate"), text="migrate_page")
+        builder.edge("moved", "cleared", set_flag("ops", False), text="__ClearPageMovable")
+        builder.edge("cleared", "replaced", DISOWN, text="old page replaced")
+        builder.edge("replaced", "released page", PUT, text="put_page")
+        builder.edge("released page", "done", set_flag("isolated", False), text="ClearPageIsolated")
+        builder.edge("migrate", "retry", callback("migrate"), text="migrate_page: -EAGAIN")
+        builder.edge("retry", "listed", DROP, text="unlock_page")
+        builder.edge("migrate", "fail", callback("migrate"), text="migrate_page fails")
+        builder.edge("putback locked", "alive", flag_is("ops"), text="has operations")
+        builder.edge("alive", "put back", callback("putback"), text="putback_page")
+        builder.edge("putback locked", "put back", flag_is("ops", False), text="was released")
+        builder.edge("put back", "restored", set_flag("isolated", False), text="ClearPageIsolated")
+        _dispose(builder)
+        contexts.append(builder.build("scan"))
+    marks = []
+    if owner_clears_ops:
+        marks.append((set_flag("ops", False), "__ClearPageMovable"))
+    if owner_clears_isolated:
+        marks.append((set_flag("isolated", False), "ClearPageIsolated"))
+    contexts.append(_owner(tuple(marks), locked=owner_locks))
+    return _scenario(page, tuple(contexts))
+
+
+def v6_17(*, callback_refuses: bool = True, owner_clears_isolated: bool = False) -> Scenario:
+    """Return 6.17 on: the mark is sticky, so the owner's callback must refuse a page that it has released."""
+    page = _page(Flag("movable", initial=True), Flag("isolated"))
+    contexts = []
+    alive = (owned_is(),) if callback_refuses else ()
+    for name in SCAN:
+        builder = ContextBuilder(name, "isolator")
+        _isolation(builder, ((*alive, callback("isolate")),), (flag_is("isolated", False),))
+        builder.edge("accepted", "marked", set_flag("isolated"), text="SetPageMovableOpsIsolated")
+        builder.edge("marked", "unlocked", DROP, text="unlock_page")
+        builder.edge("listed", "window", TAKE, text="lock_page")
+        builder.edge("window", "cleared", owned_is(False), text="migrate_page: page was released")
+        builder.edge("window", "moved", owned_is(), callback("migrate"), text="migrate_page")
+        builder.edge("moved", "replaced", DISOWN, text="old page replaced")
+        builder.edge("replaced", "cleared", PUT, text="put_page")
+        builder.edge("cleared", "done", set_flag("isolated", False), text="ClearPageMovableOpsIsolated")
+        builder.edge("window", "retry", owned_is(), callback("migrate"), text="migrate_page: -EAGAIN")
+        builder.edge("retry", "listed", DROP, text="unlock_page")
+        builder.edge("window", "fail", owned_is(), callback("migrate"), text="migrate_page fails")
+        builder.edge("putback locked", "put back", owned_is(), callback("putback"), text="putback_page")
+        builder.edge("putback locked", "put back", owned_is(False), text="putback_page: page was released")
+        builder.edge("put back", "restored", set_flag("isolated", False), text="ClearPageMovableOpsIsolated")
+        _dispose(builder)
+        contexts.append(builder.build("scan"))
+    marks = ((set_flag("isolated", False), "ClearPageMovableOpsIsolated"),) if owner_clears_isolated else ()
+    contexts.append(_owner(marks))
+    return _scenario(page, tuple(contexts))
