@@ -23,10 +23,10 @@ _HEADER = re.compile(
 )
 _DECLARATION = re.compile(
     r"^\t(?P<type>(?:const )?(?:struct \w+|unsigned (?:long|int|char|short)|[a-z]\w*)) "
-    r"(?P<declarators>[^()\[\]{};]+);[ \t]*$",
+    r"(?P<declarators>[^{};]+);[ \t]*$",
     re.MULTILINE,
 )
-_NOT_A_TYPE = frozenset({"return", "goto", "case", "else", "struct", "static", "delete", "do"})
+_NOT_A_TYPE = frozenset({"return", "goto", "case", "else", "static", "do"})
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class CFunction:
         for match in _DECLARATION.finditer(self.code):
             if match["type"].split()[0] in _NOT_A_TYPE:
                 continue
-            for declarator in match["declarators"].split(","):
+            for declarator in _split_top_level(match["declarators"]):
                 name = declarator.partition("=")[0].strip()
                 plain = re.fullmatch(r"(\**)([A-Za-z_]\w*)", name)
                 if plain:
@@ -120,7 +120,7 @@ def _header_start(blanked: str, body: int) -> int:
 
 
 def _split_top_level(text: str) -> Iterator[str]:
-    """Yield the parts of a parameter list between commas that are in no parentheses."""
+    """Yield the parts of a list of parameters or declarators between commas that are in no parentheses."""
     depth, start = 0, 0
     for at, char in enumerate(text):
         depth += (char == "(") - (char == ")")

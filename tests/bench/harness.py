@@ -9,6 +9,7 @@ import difflib
 import os
 import shlex
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -183,6 +184,16 @@ def run_all(
             outcomes.append(outcome)
             progress(len(outcomes))
     return outcomes
+
+
+def progress_every(step: int, total: int) -> Callable[[int], None]:
+    """Return a listener that says on stderr how far `run_all` is, every `step` tasks."""
+
+    def tell(done: int) -> None:
+        if done % step == 0 or done == total:
+            print(f"{done}/{total}", file=sys.stderr)
+
+    return tell
 
 
 def measure(

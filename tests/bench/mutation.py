@@ -27,6 +27,7 @@ from tests.bench.harness import (
     functions_mentioning,
     pagelint_command,
     percentage,
+    progress_every,
     read_text,
     run_all,
     unified_diff,
@@ -74,11 +75,9 @@ def main() -> int:
     chosen = sample(subjects, options.limit, options.seed)
     print(f"{len(subjects)} mutations, {len(chosen)} chosen", file=sys.stderr)
 
-    def tell(done: int) -> None:
-        if done % 25 == 0:
-            print(f"{done}/{len(chosen)}", file=sys.stderr)
-
-    verdicts = run_all(lambda subject: judge(tool, options.tree, subject), chosen, options.jobs, tell)
+    verdicts = run_all(
+        lambda subject: judge(tool, options.tree, subject), chosen, options.jobs, progress_every(25, len(chosen))
+    )
     options.misses.parent.mkdir(parents=True, exist_ok=True)
     options.misses.write_text(format_misses(verdicts), errors="surrogateescape")
     print(format_verdicts(verdicts))

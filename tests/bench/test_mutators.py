@@ -8,7 +8,7 @@ from tests.bench.mutators import guess_cause, mutations_of
 BALANCED = """
 static int demo(struct folio *folio, int flags)
 {
-    int ret = 0;
+    int ret = min(flags, 0), *other;
 
     folio_lock(folio);
     if (flags) {
@@ -82,7 +82,7 @@ def test_function_knows_its_variables() -> None:
 
     assert function.name == "demo"
     assert function.parameters == (Variable("folio", "struct folio *"), Variable("flags", "int"))
-    assert function.locals == (Variable("ret", "int"),)
+    assert function.locals == (Variable("ret", "int"), Variable("other", "int *"))
     assert function.blanked[function.start :].startswith("static int demo")
 
 
