@@ -33,7 +33,8 @@ def render(result: Result, context: Context) -> str:
         return ""
     mail = context.mail or OriginalMail(subject=f"[pagelint] {visible(findings[0].message)}")
     body = [*_attribution(mail), *_remarks(findings, mail), *_unread(result), *_closing(context)]
-    return "\n".join([*_headers(mail, is_reply=context.mail is not None), "", *body]) + "\n"
+    headers = "\n".join(_headers(mail, is_reply=context.mail is not None))
+    return headers + "\n\n" + "\n".join(body).strip("\n") + "\n"
 
 
 def as_mbox(messages: Iterable[str]) -> str:
@@ -48,11 +49,11 @@ def _headers(mail: OriginalMail, is_reply: bool) -> Iterator[str]:
         subject = f"Re: {subject}"
     yield f"Subject: {_encoded(subject, 'Subject')}"
     author = _addresses([mail.sender])
-    others = [a for a in _addresses([*mail.to, *mail.cc]) if a not in author]
+    others = {key: value for key, value in _addresses([*mail.to, *mail.cc]).items() if key not in author}
     if author:
-        yield "To: " + ",\n ".join(author)
+        yield "To: " + ",\n ".join(author.values())
     if others:
-        yield "Cc: " + ",\n ".join(others)
+        yield "Cc: " + ",\n ".join(others.values())
     replied_to = _message_ids([mail.message_id])
     if replied_to:
         yield f"In-Reply-To: {replied_to[0]}"
@@ -68,13 +69,13 @@ def _encoded(text: str, name: str) -> str:
     return Header(text, charset, header_name=name).encode(linesep="\n")
 
 
-def _addresses(fields: Iterable[str]) -> list[str]:
-    """Return clean addresses without duplicates; what is no ASCII `user@host` cannot be answered and is left out."""
+def _addresses(fields: Iterable[str]) -> dict[str, str]:
+    """Return what to write by lower-case address; what is no ASCII `user@host` cannot be answered and is left out."""
     by_address: dict[str, str] = {}
     for name, address in getaddresses([visible(field) for field in fields if field]):
         if re.fullmatch(r"[!-;=?-~]+@[!-;=?-~]+", address) and "," not in address:
             by_address.setdefault(address.lower(), _address(name, address))
-    return list(by_address.values())
+    return by_address
 
 
 def _address(name: str, address: str) -> str:
