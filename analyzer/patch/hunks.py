@@ -1,0 +1,275 @@
+"""Restore the lines of one hunk from what a mail left of them.
+
+The counts in the hunk's header decide. Lines that a mail client wrapped are
+joined again, empty context lines get their blank back, lines without a mark
+are context, until old and new counts are met exactly and what follows is no
+hunk line. Among the readings that meet the counts the one with the least
+repair is taken (a shortest path over line, old count, new count). When no
+reading meets them the hunk is `truncated`, and holds the lines up to the
+first that is no hunk line.
+"""
+
+import heapq
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+MAX_STEPS = 400_000
+WRAP_COLUMN = 66  # mail clients and archives wrap at 68 to 80 columns
+SHORTEST_WRAPPED = 30
+MAX_COST_BASE = 12
+SIGNATURE = re.compile(r"-- ?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One physical line behind its quote marks; `width` is what it filled in the mail.
+
+    `after_gap`: lines with fewer quote marks stood before it.
+    """
+
+    text: str
+    number: int
+    width: int
+    soft: bool = False
+    after_gap: bool = False
+
+
+@dataclass(slots=True)
+class RestoredLine:
+    r"""A line of the hunk; "\" is the mark of a missing newline at the end of the file."""
+
+    kind: str
+    text: str
+    number: int
+    after_gap: bool = False
+
+
+@dataclass
+class RestoredHunk:
+    """What was made of the units: `used` of them belong to the hunk."""
+
+    lines: list[RestoredLine]
+    used: int
+    section: str
+    repairs: Counter[str] = field(default_factory=Counter)
+    truncated: bool = False
+
+    @property
+    def breaks(self) -> tuple[int, ...]:
+        """Return the indices of lines before which the mail was interrupted."""
+        kept = [line for line in self.lines if line.kind != "\\"]
+        return tuple(index for index, line in enumerate(kept) if line.after_gap and index)
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many old and new lines there are."""
+        old = sum(1 for line in self.lines if line.kind in " -")
+        new = sum(1 for line in self.lines if line.kind in " +")
+        return old, new
+
+
+def restore_hunk(header: Unit, section: str, units: list[Unit], old: int, new: int, at_end: bool) -> RestoredHunk:
+    """Return the hunk of `old` and `new` lines that begins at `units[0]`.
+
+    `units` end where the next file or hunk begins, or with the mail (`at_end`).
+    """
+    steps = _plain_reading(units, old, new)
+    if steps is None:
+        steps = _cheapest_reading(header, units, old, new, at_end)
+    if steps is None:
+        return _truncated(header, section, units, old, new)
+    return _build(header, section, units, steps)
+
+
+def _plain_reading(units: list[Unit], old: int, new: int) -> list[str] | None:
+    """Return the reading of a hunk that needs no guess; None when it needs one."""
+    steps: list[str] = []
+    for unit in units:
+        mark = unit.text[:1]
+        if (old, new) == (0, 0) and mark != "\\":
+            break
+        if mark == "\\":
+            steps.append("end")
+            continue
+        if mark not in ("", " ", "+", "-"):
+            return None
+        old -= mark != "+"
+        new -= mark != "-"
+        if old < 0 or new < 0:
+            return None
+        steps.append("mark" if mark else "blank")
+    if (old, new) != (0, 0) or _end_cost(units, len(steps)):
+        return None
+    return steps
+
+
+def _end_cost(units: list[Unit], at: int) -> int:
+    """Return how unlikely it is that the hunk ends before `units[at]`."""
+    if at >= len(units) or units[at].after_gap:
+        return 0
+    text = units[at].text
+    if not text.strip() or SIGNATURE.match(text) or text.startswith("---"):
+        return 0
+    return 8 if text[0] in "+-" else 6 if text[0] in " \t" else 2
+
+
+State = tuple[int, int, int]
+
+
+def _cheapest_reading(header: Unit, units: list[Unit], old: int, new: int, at_end: bool) -> list[str] | None:
+    """Return the steps of the least damaged reading that meets the counts (Dijkstra); None if there is none."""
+    queue: list[tuple[int, State]] = [(0, (0, old, new))]
+    best: dict[State, int] = {(0, old, new): 0}
+    came: dict[State, tuple[State, str]] = {}
+    finish: State = (-1, 0, 0)
+    limit = MAX_COST_BASE + 4 * min(len(units), old + new)
+    for _ in range(MAX_STEPS):
+        if not queue:
+            return None
+        cost, state = heapq.heappop(queue)
+        if cost > best.get(state, cost) or cost > limit:
+            continue
+        if state == finish:
+            return _steps_to(finish, came)
+        for step, price, after in _choices(header, units, state, at_end, finish):
+            total = cost + price
+            if total < best.get(after, total + 1):
+                best[after] = total
+                came[after] = (state, step)
+                heapq.heappush(queue, (total, after))
+    return None
+
+
+def _steps_to(state: State, came: dict[State, tuple[State, str]]) -> list[str]:
+    steps = []
+    while state in came:
+        state, step = came[state]
+        if step != "finish":
+            steps.append(step)
+    return steps[::-1]
+
+
+def _choices(
+    header: Unit, units: list[Unit], state: State, at_end: bool, finish: State
+) -> Iterator[tuple[str, int, State]]:
+    """Yield (step, price, next state) for what the next unit may be."""
+    at, old, new = state
+    if (old, new) == (0, 0):
+        yield "finish", _end_cost(units, at), finish
+    if at >= len(units):
+        if old == new and 0 < old <= 3 and not at_end:
+            yield "lost", 3, (at, old - 1, new - 1)
+        return
+    unit = units[at]
+    previous = units[at - 1] if at else header
+    mark = unit.text[:1]
+    wrapped = _is_wrapped(previous, unit)
+    if mark == "\\":
+        yield "end", 0, (at + 1, old, new)
+        return
+    if not unit.text.strip():
+        yield "drop", 8 if not unit.after_gap else 4, (at + 1, old, new)
+    if mark in ("+", "-", " ") and (old or mark == "+") and (new or mark == "-"):
+        doubt = 1 if wrapped and previous.text.endswith(" ") and mark == " " else 0
+        yield "mark", doubt, (at + 1, old - (mark != "+"), new - (mark != "-"))
+    elif not mark and old and new:
+        yield "blank", 1, (at + 1, old - 1, new - 1)
+    elif mark and mark not in "+- " and old and new:
+        yield "bare", 5 if mark == "\t" else 11, (at + 1, old - 1, new - 1)
+    if mark:
+        price = _join_price(mark, wrapped, previous.soft)
+        if price is not None and not unit.after_gap:
+            yield "join", price, (at + 1, old, new)
+
+
+def _is_wrapped(previous: Unit, unit: Unit) -> bool:
+    """Tell whether the first word of a line would not have fitted on the line before it."""
+    if previous.soft:
+        return True
+    word = unit.text.split(None, 1)[0] if unit.text.strip() else ""
+    return previous.width >= SHORTEST_WRAPPED and previous.width + 1 + len(word) > WRAP_COLUMN
+
+
+def _join_price(mark: str, wrapped: bool, soft: bool) -> int | None:
+    """Return what it costs to take a line for the rest of the one before; None for never."""
+    if soft:
+        return 0
+    if mark in "+-":
+        return 6 if wrapped else None
+    if mark == " ":
+        return 2 if wrapped else None
+    return 1 if wrapped else 9
+
+
+def _join(left: str, right: str, soft: bool) -> str:
+    if soft:
+        return left + right
+    return f"{left.rstrip()} {right.strip()}"
+
+
+def _build(header: Unit, section: str, units: list[Unit], steps: list[str]) -> RestoredHunk:
+    """Return the hunk that the steps describe."""
+    hunk = RestoredHunk([], 0, section)
+    gap = False
+    for at, step in enumerate(steps):
+        if step == "lost":
+            hunk.lines.append(RestoredLine(" ", "", units[-1].number if units else header.number))
+            hunk.repairs["blank-restored"] += 1
+            continue
+        unit = units[at]
+        hunk.used = at + 1
+        gap = gap or unit.after_gap
+        if step == "drop":
+            hunk.repairs["blank-dropped"] += 1
+            continue
+        if step == "join":
+            hunk.repairs["rejoined"] += 1
+            soft = (units[at - 1] if at else header).soft
+            if hunk.lines:
+                hunk.lines[-1].text = _join(hunk.lines[-1].text, unit.text, soft)
+            else:
+                hunk.section = _join(hunk.section, unit.text, soft)
+            continue
+        if step == "end":
+            hunk.lines.append(RestoredLine("\\", unit.text[1:], unit.number))
+            continue
+        if step == "blank":
+            hunk.repairs["blank-restored"] += 1
+        if step == "bare":
+            hunk.repairs["mark-restored"] += 1
+        kind, text = (" ", unit.text) if step in ("bare", "blank") else (unit.text[0], unit.text[1:])
+        hunk.lines.append(RestoredLine(kind, text, unit.number, gap))
+        gap = False
+    return hunk
+
+
+def _truncated(header: Unit, section: str, units: list[Unit], old: int, new: int) -> RestoredHunk:
+    """Return the lines up to the first that is no line of the hunk; blanks at its end are not the hunk's."""
+    steps: list[str] = []
+    for at, unit in enumerate(units):
+        mark = unit.text[:1]
+        previous = units[at - 1] if at else header
+        wrapped = _is_wrapped(previous, unit)
+        if mark == "\\":
+            steps.append("end")
+            continue
+        if mark in ("+", "-", " ", ""):
+            broken = mark == " " and wrapped and (previous.soft or previous.text.endswith(" "))
+            if broken and not unit.after_gap:
+                steps.append("join")
+                continue
+            old -= mark != "+"
+            new -= mark != "-"
+            if old < 0 or new < 0 or SIGNATURE.match(unit.text):
+                break
+            steps.append("mark" if mark else "blank")
+        elif wrapped and not unit.after_gap:
+            steps.append("join")
+        else:
+            break
+    while steps and steps[-1] == "blank":
+        steps.pop()
+    hunk = _build(header, section, units, steps)
+    hunk.truncated = True
+    return hunk

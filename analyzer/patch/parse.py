@@ -1,0 +1,102 @@
+"""Turn a message into a patch: subject, trailers, base, and the files of its diff."""
+
+import re
+
+from analyzer.patch.diff import read_diff
+from analyzer.patch.records import MailLine, MailMessage, Patch
+from analyzer.source import PatchError
+
+REPLY = re.compile(r"\s*((re|fwd?|aw|sv|antw)(\[\d+\])?\s*:\s*)+", re.IGNORECASE)
+BRACKET = re.compile(r"\s*\[([^\]]*)\]")
+OF_TOTAL = re.compile(r"(?<![\d.])(\d{1,4})\s*(?:/|of)\s*(\d{1,4})(?![\d.])", re.IGNORECASE)
+VERSION = re.compile(r"(?:\b|PATCH)v(?:er(?:sion)?)?\s*\.?\s*(\d{1,3})\b", re.IGNORECASE)
+TRAILER = re.compile(r"([A-Z][A-Za-z-]+(?:-by|-to)|Fixes|Cc|Link|Closes|Message-Id|Acked|Change-Id): +(\S.*)")
+BASE_COMMIT = re.compile(r"base-commit: ([0-9a-f]{7,64})\s*$")
+PREREQUISITE = re.compile(r"prerequisite-patch-id: ([0-9a-f]{7,64})\s*$")
+IN_BODY = re.compile(r"(From|Subject|Date): +(\S.*)")
+SCISSORS = re.compile(r"[-\s]*(>8|8<|>%|%<)[-\s>8<%]*$")
+
+
+def parse_patch(message: MailMessage) -> Patch:
+    """Return what a message changes; a message without a diff gives a patch without files.
+
+    Never raises for damaged text: what could not be read is in `problems`.
+    """
+    problems = [message.problem] if message.problem else []
+    try:
+        diff = read_diff(message.body)
+    except PatchError as error:
+        problems.append(str(error))
+        diff = read_diff(())
+    else:
+        problems += diff.problems
+    prose = [line for line in message.body if not diff.first_line or line.number < diff.first_line]
+    fields = _in_body_fields(prose)
+    subject = fields.get("Subject", message.subject)
+    is_reply = bool(REPLY.match(message.subject))
+    number, total, version, title = read_subject(subject)
+    return Patch(
+        message_id=message.message_id,
+        subject=message.subject,
+        title=title,
+        number=number,
+        total=total,
+        version=version,
+        author=fields.get("From", message.author),
+        date=message.date,
+        source=message.source,
+        line=message.line,
+        files=tuple(diff.files),
+        to=message.to,
+        cc=message.cc,
+        in_reply_to=message.in_reply_to,
+        references=message.references,
+        commit=message.commit,
+        from_log=message.from_log,
+        base_commit=_last(BASE_COMMIT, message.body),
+        prerequisites=tuple(m[1] for line in message.body if (m := PREREQUISITE.match(line.text))),
+        trailers=tuple((m[1], m[2].strip()) for line in prose if (m := TRAILER.match(line.text.strip()))),
+        is_cover=bool(total) and number == 0 and not diff.files,
+        is_reply=is_reply,
+        repairs=message.repairs.plus(diff.repairs),
+        notes=(*message.notes, *diff.notes),
+        problems=tuple(problems),
+    )
+
+
+def read_subject(subject: str) -> tuple[int, int, int, str]:
+    """Return number, total, version and bare title of "[PATCH v2 03/10] title"; 0, 0, 1 where it says nothing."""
+    rest = REPLY.sub("", subject, count=1) if REPLY.match(subject) else subject
+    number = total = 0
+    version = 1
+    while found := BRACKET.match(rest):
+        if of := OF_TOTAL.search(found[1]):
+            number, total = int(of[1]), int(of[2])
+        if said := VERSION.search(found[1]):
+            version = int(said[1])
+        rest = rest[found.end() :]
+    return number, total, version, rest.strip()
+
+
+def _in_body_fields(prose: list[MailLine]) -> dict[str, str]:
+    """Return From, Subject and Date where the body begins with them, as git am takes them."""
+    start = 0
+    for index, line in enumerate(prose):
+        if SCISSORS.match(line.text) and line.text.strip():
+            start = index + 1
+    fields: dict[str, str] = {}
+    for line in prose[start:]:
+        if not line.text.strip() and not fields:
+            continue
+        found = IN_BODY.match(line.text)
+        if not found:
+            break
+        fields[found[1]] = found[2].strip()
+    return fields
+
+
+def _last(pattern: re.Pattern[str], body: tuple[MailLine, ...]) -> str:
+    for line in reversed(body):
+        if found := pattern.match(line.text):
+            return found[1]
+    return ""

@@ -1,0 +1,102 @@
+"""Compare lines without white space, and give indentation its tabs back.
+
+Mail clients and archives turn tabs into blanks, counted from the start of the
+mail's own line, quote marks included. So the first tab of a line may have
+become 1 to 8 blanks: every indentation of a damaged diff is short of a
+multiple of eight by the same number, its *shift*.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+TAB = 8
+MANGLED = re.compile(rb"\S*?\.\.\.@\S+|\S+@x{4,}\S*|\[email\s*protected\]", re.IGNORECASE)
+
+
+def squeeze(line: bytes) -> bytes:
+    """Return the line without any white space; lines that differ in nothing else are equal then."""
+    return b"".join(line.split())
+
+
+def mangled_pattern(line: bytes) -> re.Pattern[bytes] | None:
+    """Return what a line with an address that an archive has hidden may have been; None for other lines.
+
+    The pattern is for squeezed lines.
+    """
+    parts: list[bytes] = []
+    at = 0
+    for found in MANGLED.finditer(line):
+        parts.append(re.escape(squeeze(line[at : found.start()])))
+        known, hidden, rest = found[0].partition(b"...@")
+        if hidden:
+            parts.append(re.escape(known) + rb"\S*@" + re.escape(rest))
+        else:
+            parts.append(rb"\S*@\S*" if found[0][:1] == b"[" else re.escape(found[0].partition(b"@")[0]) + rb"@\S*")
+        at = found.end()
+    if not parts:
+        return None
+    return re.compile(b"".join(parts) + re.escape(squeeze(line[at:])) + rb"\Z")
+
+
+def indentation(line: bytes) -> bytes:
+    """Return the blanks and tabs before the text of a line."""
+    return line[: len(line) - len(line.lstrip(b" \t"))]
+
+
+class Indenter:
+    """Turns the indentation of added lines into the file's own, as far as matched lines show how."""
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Learn from `pairs` of (line in the mail, the same line in the file)."""
+        exact: dict[int, Counter[bytes]] = {}
+        shifts: Counter[int] = Counter()
+        tabs = False
+        for mail, file in pairs:
+            have, want = indentation(mail), indentation(file)
+            if not mail.strip():
+                continue
+            exact.setdefault(len(have), Counter())[want] += 1
+            if b"\t" in have:
+                exact = {}
+                shifts.clear()
+                tabs = False
+                break
+            if b"\t" in want:
+                tabs = True
+                shifts[len(want.expandtabs(TAB)) - len(have)] += 1
+        self.active = tabs
+        self._exact = {width: seen.most_common(1)[0][0] for width, seen in exact.items()} if tabs else {}
+        self._shift = shifts.most_common(1)[0][0] if shifts else 0
+
+    def __call__(self, line: bytes) -> bytes:
+        """Return the line with its indentation as the file has it."""
+        have = indentation(line)
+        if not self.active or b"\t" in have or not line.strip():
+            return line
+        if len(have) in self._exact:
+            return self._exact[len(have)] + line[len(have) :]
+        return (tabbed(len(have) + self._shift) if have else b"") + line[len(have) :]
+
+
+def tabbed(width: int) -> bytes:
+    """Return an indentation of `width` columns as tabs and the blanks left over."""
+    return b"\t" * (max(width, 0) // TAB) + b" " * (max(width, 0) % TAB)
+
+
+def guess_shift(lines: Sequence[bytes]) -> int | None:
+    """Return by how much the indentation of a diff without tabs falls short of tab stops; None when none is likely.
+
+    A vote of the indented lines; half of them must agree, and lines that
+    continue a comment or an argument list are expected to stand elsewhere.
+    """
+    if any(b"\t" in line for line in lines):
+        return None
+    widths = [len(indentation(line)) for line in lines if line[:1] == b" " and line.strip()[:1] not in (b"", b"*")]
+    if len(widths) < 2:
+        return None
+    residues = Counter(-width % TAB for width in widths)
+    shift, votes = residues.most_common(1)[0]
+    if votes * 2 <= len(widths) or max(widths) + shift < TAB:
+        return None
+    return shift
