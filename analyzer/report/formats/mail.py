@@ -9,7 +9,6 @@ left to the program that sends. Several replies make an mbox with `as_mbox`.
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from email.errors import MessageError
 from email.header import Header
 from email.utils import formataddr, getaddresses
 
@@ -72,17 +71,18 @@ def _encoded(text: str, name: str) -> str:
 def _addresses(fields: Iterable[str]) -> dict[str, str]:
     """Return what to write by lower-case address; what is no ASCII `user@host` cannot be answered and is left out."""
     by_address: dict[str, str] = {}
-    for name, address in getaddresses([visible(field) for field in fields if field]):
-        if re.fullmatch(r"[!-;=?-~]+@[!-;=?-~]+", address) and "," not in address:
-            by_address.setdefault(address.lower(), _address(name, address))
+    for field in fields:
+        for name, address in _names_and_addresses(field):
+            if re.fullmatch(r"[!-+\--;=?-~]+@[!-+\--;=?-~]+", address):
+                by_address.setdefault(address.lower(), formataddr((name, address), "utf-8"))
     return by_address
 
 
-def _address(name: str, address: str) -> str:
-    try:
-        return formataddr((name, address), "utf-8")
-    except (MessageError, UnicodeError):
-        return address
+def _names_and_addresses(field: str) -> list[tuple[str, str]]:
+    """Return what a header names; a name with a comma that lost its quotes in decoding stays one name."""
+    text = visible(field)
+    single = re.fullmatch(r'\s*"?([^<>"@]*)"?\s*<([^<>]*)>\s*', text)
+    return [(single[1].strip(), single[2])] if single else getaddresses([text])
 
 
 def _message_ids(texts: Iterable[str]) -> list[str]:
@@ -95,8 +95,7 @@ def _message_ids(texts: Iterable[str]) -> list[str]:
 
 
 def _attribution(mail: OriginalMail) -> Iterator[str]:
-    names = getaddresses([visible(mail.sender)])
-    who = names[0][0] or names[0][1] if names else ""
+    who = next((name or address for name, address in _names_and_addresses(mail.sender)), "")
     if who:
         date = f"On {visible(mail.date)}, " if mail.date else ""
         yield from textwrap.wrap(f"{date}{who} wrote:", WIDTH)

@@ -42,6 +42,20 @@ def test_reply_is_addressed_like_a_reply_to_all() -> None:
     assert message.get_content_type() == "text/plain"
 
 
+def test_name_with_a_comma_stays_whole() -> None:
+    (_, maintainer, _) = reply(PATCH, PATCH_CONTEXT)["Cc"].addresses
+
+    assert maintainer.display_name == "Maintainer, The"
+
+
+def test_bare_message_id_gets_its_brackets() -> None:
+    message = reply(PATCH, Context(patch_mode=True, mail=OriginalMail(message_id="a@b", to=("a@b.c, D <d@e.f>",))))
+
+    assert message["In-Reply-To"] == "<a@b>"
+    assert message["To"] is None
+    assert message["Cc"] == "a@b.c, D <d@e.f>"
+
+
 def test_reply_to_a_reply_keeps_one_prefix() -> None:
     context = replace(PATCH_CONTEXT, mail=replace(MAIL, subject="RE: [PATCH] x"))
 
