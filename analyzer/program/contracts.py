@@ -14,10 +14,12 @@ whose words are not understood gives no promise and a note, never a guess.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal
 
 import msgspec
 
+from analyzer.program.blanking import blank_comments
 from analyzer.program.prototypes import prototype_of
 from analyzer.source import RuleError, SourceError, SyntaxFailure, Tree
 
@@ -139,8 +141,8 @@ def _sections(lines: _Lines) -> Iterator[tuple[str, int, _Lines]]:
             titles.append((found[1], number, at, at + 1))
         elif at and _UNDERLINE.match(line) and (word := re.match(r"\w+", lines[at - 1][1])):
             titles.append((word[0], lines[at - 1][0], at - 1, at + 1))
-    ends = [at for _, _, at, _ in titles[1:]] + [len(lines)]
-    for (struct, number, _, start), end in zip(titles, ends, strict=True):
+    for index, (struct, number, _, start) in enumerate(titles):
+        end = titles[index + 1][2] if index + 1 < len(titles) else len(lines)
         yield struct, number, lines[start:end]
 
 
@@ -195,19 +197,30 @@ class _Table:
 def _find_table(body: _Lines, prototypes: Mapping[str, str]) -> _Table | None:
     """Return the first table: the lines between RST borders, or the first run of rows in plain text."""
     borders = [at for at, (_, line) in enumerate(body) if _BORDER.match(line)]
-    if len(borders) >= 3:
-        top, middle, bottom = borders[:3]
-        inside = [entry for entry in body[middle + 1 : bottom] if entry[1]]
-        rows = [entry for entry in inside if _ROW.match(entry[1])]
-        unread = [entry for entry in inside if not _ROW.match(entry[1])]
-        header = body[middle - 1][1] if middle > top + 1 else None
-        return _Table(header, rows, unread) if rows else None
+    if len(borders) >= 2:
+        return _bordered_table(body, borders)
     start = next((at for at, (_, line) in enumerate(body) if _is_plain_row(line, prototypes)), None)
     if start is None:
         return None
     end = next((at for at in range(start, len(body)) if not _is_plain_row(body[at][1], prototypes)), len(body))
     above = body[start - 1][1] if start else ""
     return _Table(above if above.startswith(" ") else None, body[start:end], ())
+
+
+def _bordered_table(body: _Lines, borders: Sequence[int]) -> _Table | None:
+    """Read an RST table, also when its first or last border is missing."""
+    top, second = borders[:2]
+    has_top = len(borders) >= 3 or second == top + 2
+    above_rows = second if has_top else top
+    header = body[above_rows - 1][1] if above_rows else ""
+    start = above_rows + 1
+    end = next((at for at in borders if at >= start), None)
+    if end is None:
+        end = next((at for at in range(start, len(body)) if not body[at][1]), len(body))
+    inside = [entry for entry in body[start:end] if entry[1]]
+    rows = [entry for entry in inside if _ROW.match(entry[1])]
+    unread = [entry for entry in inside if not _ROW.match(entry[1])]
+    return _Table(None if _BORDER.match(header) else header or None, rows, unread) if rows else None
 
 
 def _is_plain_row(line: str, prototypes: Mapping[str, str]) -> bool:
@@ -254,7 +267,7 @@ def read_promise(words: str) -> tuple[EntryLock | None, ExitLock | None]:
         return "maybe", "maybe"
     if re.fullmatch(r"(?:can|may) return (?:with )?(?:the )?(?:page|folio)s? locked", text):
         return None, "maybe"
-    if re.fullmatch(r"(?:(?:no, )?locks(?: the)?(?: page| folio)s?|(?:no, )?returns? .*\blocked)", text):
+    if re.fullmatch(r"(?:no, )?(?:locks(?: it| the (?:page|folio)s?)|returns? .*\blocked)", text):
         return "unlocked", "locked"
     return None, None
 
@@ -269,37 +282,29 @@ def struct_operations(tree: Tree, struct: str, headers: Iterable[str] = ()) -> d
     definition found is taken. Empty when there is none. Both arms of an #ifdef
     count, so this over-approximates what one configuration has.
     """
-    opening = re.compile(rb"\bstruct\s+" + re.escape(struct.encode()) + rb"\s*\{")
-    hints = tuple(headers)
-    for path in (*hints, *(p for p in tree.files(HEADER_FOLDER, (".h",)) if p not in hints)):
+    opening = re.compile(r"\bstruct\s+" + re.escape(struct) + r"\s*\{")
+    for path in chain(headers, tree.files(HEADER_FOLDER, (".h",))):
         try:
             data = tree.read(path)
         except SourceError:
             continue
-        if found := opening.search(data):
-            return {name: (path, line) for name, line in _pointer_fields(data, found.end())}
+        if struct.encode() in data:
+            text = blank_comments(data.decode("utf-8", "replace"))
+            if found := opening.search(text):
+                return {name: (path, line) for name, line in _pointer_fields(text, found.end())}
     return {}
 
 
-def _pointer_fields(data: bytes, start: int) -> Iterator[tuple[str, int]]:
+def _pointer_fields(text: str, start: int) -> Iterator[tuple[str, int]]:
     """Yield name and line of the function pointers of the struct body that begins at `start`."""
-    text = _blank_comments(data[start:].decode("utf-8", "replace"))
-    first_line = data.count(b"\n", 0, start) + 1
     depth, parens = 1, 0
-    at = 0
-    for token in re.finditer(r"[{}()]", text):
-        if token[0] == "(" and not parens and depth == 1 and (found := _FIELD.match(text, token.start())):
-            at = found.start(1)
-            yield found[1], first_line + text.count("\n", 0, at)
-        depth += {"{": 1, "}": -1}.get(token[0], 0)
-        parens += {"(": 1, ")": -1}.get(token[0], 0)
+    for bracket in re.compile(r"[{}()]").finditer(text, start):
+        if bracket[0] == "(" and not parens and depth == 1 and (found := _FIELD.match(text, bracket.start())):
+            yield found[1], text.count("\n", 0, found.start(1)) + 1
+        depth += {"{": 1, "}": -1}.get(bracket[0], 0)
+        parens += {"(": 1, ")": -1}.get(bracket[0], 0)
         if depth == 0:
             return
-
-
-def _blank_comments(text: str) -> str:
-    """Replace each comment by the newlines in it and blanks, so that lines and offsets hold."""
-    return re.sub(r"/\*.*?\*/|//[^\n]*", lambda found: re.sub(r"[^\n]", " ", found[0]), text, flags=re.DOTALL)
 
 
 # --- what the model says ---------------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ makes are missed. Whether the name is a function is not known here.
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from analyzer.program.blanking import blank_comments, blank_directives
 from analyzer.syntax import FunctionText, Outline
 
 
@@ -59,8 +60,6 @@ class FileOperations:
     uses: tuple[TableUse, ...] = ()
 
 
-_COMMENT_OR_STRING = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)+'", re.DOTALL)
-_DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
 _BRACKET_OR_COMMA = re.compile(r"[(){}\[\],]")
 _DESIGNATOR = re.compile(r"\s*((?:\.\s*\w+|\[[^]]*\])(?:\s*(?:\.\s*\w+|\[[^]]*\]))*)\s*=(?!=)\s*")
 _MEMBER = re.compile(r"\.\s*(\w+)")
@@ -68,8 +67,9 @@ _NAME = re.compile(r"[A-Za-z_]\w*$")
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\((.*)\)$", re.DOTALL)
 _INVOCATION = re.compile(r"([A-Za-z_]\w*)\s*(?:\((.*)\))?$", re.DOTALL)
 _LITERAL_TYPE = re.compile(r"&?\s*\(\s*(?:const\s+|volatile\s+)*struct\s+(\w+)\s*(?:\[[^]]*\])?\s*\)\s*$")
-_TABLE = re.compile(r"\bstruct\s+(\w+)\s+(\w+)\s*(?:\[[^]]*\]\s*)*(?:__\w+\s*)*=\s*\{")
-_MADE_TABLE = re.compile(r"\bstruct\s+\w+\s+[\w#\s]+?(?:\[[^]]*\]\s*)*=\s*\{")
+# No \b in front: a pattern that begins with its literal text is found ten times as fast.
+_TABLE = re.compile(r"struct\s+(\w+)\s+(\w+)\s*(?:\[[^]]*\]\s*)*(?:__\w+\s*)*=\s*\{")
+_MADE_TABLE = re.compile(r"struct\s+\w+\s+[\w#\s]+?(?:\[[^]]*\]\s*)*=\s*\{")
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(?:\(([^()]*)\))?((?:[^\n]*\\\n)*[^\n]*)", re.MULTILINE)
 _LITERAL = re.compile(r"=\s*&?\s*\(\s*(?:const\s+)?struct\s+(\w+)\s*\)\s*\{")
 _ASSIGNMENT = re.compile(r"(?:->|\.)(\w+)\s*=(?!=)\s*([^;{}]{1,200});")
@@ -97,12 +97,13 @@ class _FileReader:
 
     def __init__(self, outline: Outline, registrars: Set[str], fields: Set[str]) -> None:
         self._outline = outline
-        names = "|".join(map(re.escape, sorted(registrars))) or r"(?!)"
+        names = "|".join(map(re.escape, sorted(registrars)))
         self._registrar_calls = re.compile(rf"\b({names})\s*(?=\()")
+        self._registrars = registrars
         self._fields = fields
-        text = _blank(_COMMENT_OR_STRING, outline.source.data.decode("latin-1"))
+        text = blank_comments(outline.source.data.decode("latin-1"))
         self._macros = _read_macros(text)
-        self._text = _blank(_DIRECTIVE, text)
+        self._text = blank_directives(text)
         self._known = {f.name for f in outline.functions} | {p.name for p in outline.prototypes}
         self._tables = {initialiser.name for initialiser in outline.initialisers}
 
@@ -115,9 +116,11 @@ class _FileReader:
                 bindings.update(self._initialiser(initialiser.struct, initialiser.name, opening))
         bindings.update(self._macro_tables())
         uses: set[TableUse] = set()
+        has_registrar = any(name in self._text for name in self._registrars)
         for function in self._outline.functions:
             bindings.update(self._local_tables(function))
-            uses.update(self._registrations(function))
+            if has_registrar:
+                uses.update(self._registrations(function))
         for assignment in self._assignments():
             bindings.update(self._assigned_function(assignment))
             uses.update(self._assigned_tables(assignment))
@@ -160,7 +163,7 @@ class _FileReader:
                     yield _Entry(owner, path, members[-1], function, found.start(1) if found else start)
             elif not found and (body := self._expand(value)) and body.lstrip().startswith("."):
                 for entry in self._entries(f"{{{body}}}", 0, struct, table, depth + 1):
-                    yield _Entry(entry.struct, entry.table, entry.field, entry.function, start)
+                    yield replace(entry, offset=text.index(value, value_at))
 
     def _expand(self, invocation: str) -> str:
         """Return the replacement text of `NAME` or `NAME(arguments)` when this file defines the macro, else ""."""
@@ -263,15 +266,6 @@ def _read_macros(text: str) -> Mapping[str, _Macro]:
         names = None if found[2] is None else tuple(word.strip() for word in found[2].split(","))
         macros.setdefault(found[1], _Macro(names, found[3].replace("\\\n", " ").strip()))
     return macros
-
-
-def _blank(pattern: re.Pattern[str], text: str) -> str:
-    """Overwrite what `pattern` finds with blanks; newlines and offsets hold."""
-    return pattern.sub(_blanks, text)
-
-
-def _blanks(found: re.Match[str]) -> str:
-    return "\n".join(" " * len(line) for line in found[0].split("\n"))
 
 
 def _closing(text: str, opening: int) -> int:

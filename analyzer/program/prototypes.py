@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from analyzer.program.blanking import blank_comments, blank_directives
 from analyzer.source import SourceText, SyntaxFailure
 from analyzer.syntax import Outline
 
@@ -42,8 +43,7 @@ class IndexedPrototype:
     is_definition: bool
 
 
-_NOISE = re.compile(r"/\*.*?\*/|//[^\n]*|^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.DOTALL | re.MULTILINE)
-_TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*\"|[A-Za-z_]\w*|\.\.\.|\d\w*|[^\s\w]")
+_TOKEN = re.compile(r"[A-Za-z_]\w*|\.\.\.|\d\w*|[^\s\w]")
 _WORD = re.compile(r"[A-Za-z_]\w*$")
 _TYPEDEF_NAME = re.compile(r"__[a-z]+\d+$|\w+_t$")
 _STORAGE = frozenset({"static", "extern", "inline", "__inline", "__inline__", "register", "_Noreturn", "__extension__"})
@@ -53,6 +53,7 @@ _BASIC = frozenset(
     {"void", "char", "short", "int", "long", "float", "double", "signed", "unsigned", "bool", "_Bool", "__int128"}
 )
 _TYPEOF = frozenset({"typeof", "__typeof__", "__typeof"})
+_KEYWORDS = _STORAGE | _QUALIFIERS | _TAGS | _BASIC | _TYPEOF
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _CLOSE = frozenset(_OPEN.values())
 
@@ -67,7 +68,7 @@ def prototype_of(text: str) -> Prototype:
     name and after the parameters are left out, with their arguments. Raises
     SyntaxFailure when there is no type, name and parameter list.
     """
-    tokens = _group(_TOKEN.findall(_NOISE.sub(" ", text)))
+    tokens = _group(_TOKEN.findall(blank_directives(blank_comments(text))))
     at = _name_position(tokens)
     if at is None:
         raise SyntaxFailure(f"no function prototype in {' '.join(text.split())[:60]!r}")
@@ -125,13 +126,15 @@ def _name_position(tokens: _Tokens) -> int | None:
 
     The name is the first one with a type in front of it, unless a type stands
     between its brackets and the next name with brackets: then it is a macro in front.
+    A name that looks like an attribute (`__printf(1, 2)`) gives way to one that does not.
     """
     found = [
         at
         for at, (token, after) in enumerate(pairwise(tokens))
         if after.startswith("(") and (_is_name(token) or _pointer_name(token)) and _base_type(tokens[:at])
     ]
-    for at, following in pairwise([*found, len(tokens)]):
+    plain = [at for at in found if not _is_attribute(tokens[at])]
+    for at, following in pairwise([*(plain or found), len(tokens)]):
         between = tokens[at + 2 : following]
         if following == len(tokens) or not ("*" in between or _BASIC & set(between) or _TAGS & set(between)):
             return at
@@ -139,7 +142,7 @@ def _name_position(tokens: _Tokens) -> int | None:
 
 
 def _is_name(token: str) -> bool:
-    return bool(_WORD.match(token)) and token not in _STORAGE | _QUALIFIERS | _TAGS | _BASIC | _TYPEOF
+    return bool(_WORD.match(token)) and token not in _KEYWORDS
 
 
 def _pointer_name(token: str) -> str:
