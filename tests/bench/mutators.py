@@ -10,7 +10,7 @@ is left out, as are functions that are themselves the primitive.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.bench.c_text import CFunction
 
@@ -54,7 +54,8 @@ class Mutation:
 
     `origin` says where the lock of the page comes from in this function:
     "own" (it calls the primitive), "lookup" (a lookup returns it locked) or
-    "contract" (neither: it came locked, or leaves locked).
+    "contract": neither, or the mutation is wrong only because of what callers
+    do, as when a function no longer locks the page that it was given.
     """
 
     mutator: str
@@ -124,7 +125,8 @@ def drop_lock(function: CFunction) -> Iterator[Mutation]:
     for match in _LOCK_STATEMENT.finditer(function.code):
         later = _UNLOCK_STATEMENT.finditer(function.code, match.end())
         if any(_same_page(unlock["page"], match["page"]) for unlock in later):
-            yield _replace(function, "drop-lock", match, _nothing(function, match))
+            mutation = _replace(function, "drop-lock", match, _nothing(function, match))
+            yield replace(mutation, origin="contract") if _is_callers(function, match["page"]) else mutation
 
 
 MUTATORS: tuple[Mutator, ...] = (drop_unlock, double_unlock, ignore_trylock, invert_trylock, lock_twice, drop_lock)
@@ -165,6 +167,19 @@ def _origin(function: CFunction, page: str) -> str:
     if any(_same_page(match["page"], page) for match in _LOOKUP.finditer(function.code)):
         return "lookup"
     return "contract"
+
+
+def _is_callers(function: CFunction, page: str) -> bool:
+    """Say whether a page is a parameter, or reached from one without a call other than page_folio()."""
+    parameters = {parameter.name for parameter in function.parameters}
+    if _root(page) in parameters:
+        return True
+    sources = re.findall(rf"\b{re.escape(page)} = (?:page_folio|compound_head)?\(?([\w>.-]+)\)?;", function.code)
+    return any(_root(source) in parameters for source in sources)
+
+
+def _root(path: str) -> str:
+    return re.split(r"->|\.|\[", path.lstrip("&*("), maxsplit=1)[0]
 
 
 def _same_page(one: str, other: str) -> bool:

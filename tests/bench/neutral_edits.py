@@ -18,11 +18,11 @@ from tests.bench.mutators import VOCABULARY
 _LINE = re.compile(r"^(?P<indent>\t+)(?P<text>[^\s#][^\n]*?)[ \t]*\n", re.MULTILINE)
 _PLAIN_DECLARATION = re.compile(r"(?:struct \w+|unsigned (?:long|int)|int|long|bool|[a-z]\w*_t) \**\w+(?: = -?\w+)?;")
 _PLAIN_ASSIGNMENT = re.compile(r"(?P<target>[A-Za-z_]\w*) = (?P<value>[\w\s<>.+|-]*\w);")
-_FIELD_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:(?:->|\.)\w+)+ = [\w\s<>.+|-]*\w;")
+_FIELD_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*->\w+(?:(?:->|\.)\w+)* = [\w\s<>.+|-]*\w;")
 _PLAIN_CALL = re.compile(r"(?P<callee>[a-z_]\w*)\((?P<arguments>[\w\s,<>.+|-]*)\);")
 _NO_TAG = r"(?<!struct )(?<!union )(?<!enum )"
 _CONTROL = frozenset({"if", "for", "while", "switch", "return", "sizeof", "asm", "typeof", "defined"})
-_MACROS_THAT_ASSIGN = frozenset({"swap", "get_user", "unsafe_get_user", "set_page_private", "va_start", "va_end"})
+_ASSIGNS_ITS_ARGUMENT = re.compile(r"swap|(?:unsafe_)?get_user|va_\w+|\w*_?irq_?save\w*")
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ def swap_statements(function: CFunction, text: str, generator: random.Random) ->
 def extract_helper(function: CFunction, text: str, generator: random.Random) -> Edit | None:
     """Move a run of plain calls and field assignments into a static helper in front.
 
-    A run that handles the page lock is preferred, then the longest. Plain: no literal or comment, no
-    address taken, no local assigned, no macro in capitals, and every local or
-    parameter that it reads has a type that the scan knows.
+    A run that handles the page lock is preferred, then the longest. Plain: no
+    literal or comment, no address taken, no local assigned, no macro in
+    capitals, and every variable that it reads has a type that the scan knows.
     """
     runs = [run for run in _plain_runs(function, text) if _passed(function, run) is not None]
     if not runs or not text[: function.start].endswith(("\n\n", "*/\n")):
@@ -182,7 +182,8 @@ def _plain_runs(function: CFunction, text: str) -> Iterator[list[re.Match[str]]]
 def _is_plain(statement: str) -> bool:
     call = _PLAIN_CALL.fullmatch(statement)
     if call is not None:
-        return call["callee"] not in _CONTROL | _MACROS_THAT_ASSIGN and "--" not in statement and "++" not in statement
+        known = call["callee"] in _CONTROL or _ASSIGNS_ITS_ARGUMENT.fullmatch(call["callee"])
+        return not known and "--" not in statement and "++" not in statement
     return _FIELD_ASSIGNMENT.fullmatch(statement) is not None
 
 

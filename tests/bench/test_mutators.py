@@ -165,3 +165,16 @@ def test_cause_of_a_miss_is_guessed_from_the_text(text: str, cause: str) -> None
     (function,) = functions_of("a.c", text)
 
     assert {guess_cause(mutation) for mutation in mutations_of(function)} == {cause}
+
+
+@pytest.mark.parametrize(
+    ("page", "origin"), [("page", "contract"), ("vmf->page", "contract"), ("folio", "contract"), ("found", "own")]
+)
+def test_a_page_of_the_caller_that_is_no_longer_locked_breaks_a_contract(page: str, origin: str) -> None:
+    function = only_function(
+        "void demo(struct page *page, struct vm_fault *vmf)\n{\n"
+        "    struct folio *folio = page_folio(vmf->page);\n    struct page *found = vmalloc_to_page(vmf->address);\n\n"
+        f"    lock_page({page});\n    unlock_page({page});\n}}\n"
+    )
+
+    assert [m.origin for m in mutations_of(function) if m.mutator == "drop-lock"] == [origin]

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from tests.bench.c_text import functions_of
 from tests.bench.neutral_edits import (
     Editor,
@@ -95,6 +97,14 @@ def test_helper_gets_what_it_reads_and_stands_before_the_comment() -> None:
 
 
 def test_helper_refuses_strings_control_flow_and_assigned_locals() -> None:
-    text = '\nvoid demo(int x)\n{\n    int a;\n\n    a = f(x);\n    g("x");\n    return;\n    h(&a);\n}\n'
+    text = '\n\nvoid demo(int x)\n{\n    int a;\n\n    a = f(x);\n    g("x");\n    return;\n    h(&a);\n}\n'
 
     assert edited(extract_helper, text) is None
+
+
+@pytest.mark.parametrize("statement", ["y.a = flags;", "spin_lock_irqsave(lock, flags);", "f(flags++);"])
+def test_helper_refuses_statements_that_change_what_it_gets_a_copy_of(statement: str) -> None:
+    text = f"\n\nvoid demo(struct x y, spinlock_t *lock)\n{{\n    long flags;\n\n    {statement}\n}}\n"
+
+    assert edited(extract_helper, text) is None
+    assert edited(extract_helper, text.replace(statement, "spin_lock(lock);")) is not None
