@@ -43,6 +43,7 @@ def parse_patch(message: MailMessage) -> Patch:
         total=total,
         version=version,
         author=fields.get("From", message.author),
+        sender=message.author,
         date=message.date,
         source=message.source,
         line=message.line,

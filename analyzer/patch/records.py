@@ -157,6 +157,7 @@ class FilePatch:
 class Patch:
     """What one message says is to be changed.
 
+    `author` is who wrote the patch (a From line in the body counts), `sender` who mailed it.
     `number`/`total` come from "[PATCH 3/10]"; 0/0 when the subject has none.
     `problems` name what of the message is not in `files`.
     """
@@ -168,6 +169,7 @@ class Patch:
     total: int
     version: int
     author: str
+    sender: str
     date: str
     source: str
     line: int
