@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from analyzer.syntax.outline import blank
 
 _HIDDEN = re.compile(
-    rb"""/\*.*?(?:\*/|\Z)|//(?:[^\n\\]|\\\r?\n|\\)*+|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|\\\r?\n|\x00|\x0c|\r""",
+    rb"""/\*.*?(?:\*/|\Z)|//(?:[^\n\\]|\\\r?\n|\\)*+|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|\\\r\n|\x00|\x0c|\r""",
     re.DOTALL,
 )
 _CONTENT = re.compile(rb"[^\n]")
@@ -33,12 +33,14 @@ class Masked:
 
 
 def mask(text: bytes) -> Masked:
-    """Return `text` with comments, line continuations and NUL bytes blank and literals opaque, same length."""
+    """Return `text` with comments and stray control bytes blank and literals opaque, same length."""
     literals: list[tuple[int, bytes]] = []
 
     def hide(match: re.Match[bytes]) -> bytes:
         found = match[0]
         first = found[0]
+        if first == 0x5C:
+            return b" \\\n"
         if first == 0x22 or first == 0x27:
             if len(found) < 2 or found[-1] != first:
                 return blank(found)

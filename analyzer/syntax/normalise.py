@@ -37,6 +37,13 @@ _DECLARED_MACRO = re.compile(rb"\s*+=\s*+\{")
 _AFTER_GROUP = re.compile(rb"\s*+")
 _LINE_INDENT = re.compile(rb"[ \t]*+")
 _COMPUTED_GOTO = re.compile(rb"\bgoto\s*+\*[^;]*+")
+_CASE_RANGE = re.compile(rb"\bcase\b[^:;{}]*?\.\.\.")
+_NOT_A_NUMBER = re.compile(rb"(?<![\w.])\d++(?![xXbB.]|[eE]\d|[uUlLiI]*+\b)\w++")
+_STATIC_MACRO = re.compile(rb"(?<=[;{}\s])static\s++(?=[A-Z][A-Z0-9_]*+\s*+\()")
+_OFFSETOF = re.compile(rb"\boffsetof(?=\s*+\([^,]*+,\s*+\w++\s*+[^\s)])")
+_STATEMENT_END = re.compile(rb";\s*+\)")
+_STATEMENT_WORD = re.compile(rb"\b(?:if|for|while|do|switch|return|goto|break|continue)\b")
+_LONE_WORD = re.compile(rb"(?<=[;{}])\s*+\n[ \t]*+([A-Z_][A-Z0-9_]++)([ \t]*+\n\s*+)(?=[A-Za-z_}*])")
 _WORD = re.compile(rb"[A-Za-z_]\w*+")
 _DO_WHILE = re.compile(rb"\bdo\b")
 _KEYWORDS = frozenset(
@@ -59,12 +66,13 @@ class Rewritten:
 
 def normalise_function(text: bytes, function: FunctionText) -> Rewritten:
     """Return the text of one function, masked and without directives, in plain C."""
-    rewriter = _Rewriter(text, function.start)
+    rewriter = _Rewriter(text.replace(b"\\\n", b" \n"), function.start)
     rewriter.head(function)
     rewriter.words()
     rewriter.brackets()
     rewriter.calls()
     rewriter.arguments()
+    rewriter.lone_words()
     rewriter.labels()
     return Rewritten(bytes(rewriter.text), rewriter.marks)
 
@@ -72,7 +80,7 @@ def normalise_function(text: bytes, function: FunctionText) -> Rewritten:
 def normalise_piece(text: bytes) -> bytes:
     """Return the text of a prototype or initialiser, masked, in plain C; all `#if` arms stay."""
     plain = _DIRECTIVE_LINE.sub(lambda match: blank(match[0]), text)
-    rewriter = _Rewriter(plain, 0)
+    rewriter = _Rewriter(plain.replace(b"\\\n", b" \n"), 0)
     equals = plain.find(b"=")
     if equals >= 0 and equals >= 5:
         rewriter.text[:equals] = b"int x" + blank(plain[5:equals])
@@ -171,6 +179,17 @@ class _Rewriter:
             for match in _BEFORE_STRING.finditer(bytes(self.text)):
                 if match[2] not in _KEYWORDS:
                     self._blank(match.start(2), match.end(2))
+        if b"..." in text:
+            for match in _CASE_RANGE.finditer(text, self.body):
+                self.text[match.end() - 3 : match.end()] = b"|_|"
+        for match in _NOT_A_NUMBER.finditer(text, self.body):
+            self.text[match.start()] = 0x5F
+        if b"static" in text:
+            for match in _STATIC_MACRO.finditer(text, self.body):
+                self._blank(match.start(), match.end())
+        if b"offsetof" in text:
+            for match in _OFFSETOF.finditer(text):
+                self.text[match.start()] = 0x4F
         if b"goto" in text:
             for match in _COMPUTED_GOTO.finditer(text):
                 self._put(match.start(), match.end(), b"goto _")
@@ -206,7 +225,7 @@ class _Rewriter:
             assert follow is not None
             after = follow.end()
             next_byte = text[after : after + 1]
-            if not next_byte or next_byte in b";,)]}.?:-+/%^|&<>!(" and not (next_byte == b"}" and False):
+            if not next_byte or next_byte in b";,)].?:-+/%^|&<>!(":
                 if next_byte == b"(" and word in self.vocabulary.guards:
                     self._mark("guard", self._first_argument(match.end() - 1), match.start())
                 continue
@@ -217,12 +236,16 @@ class _Rewriter:
                     self._loop(match, closing)
                 elif next_byte.isalpha() or next_byte == b"_":
                     self._before_statement(text, match, closing, after)
+                elif next_byte == b"}":
+                    self._end_statement(match, closing, after)
                 elif next_byte == b"*" and self.vocabulary.iterator_pattern.fullmatch(word):
                     self._loop(match, closing)
 
     def arguments(self) -> None:
-        """Make types, operators and nothing at all, as macro arguments, into expressions."""
+        """Make types, operators, statements and nothing at all, as macro arguments, into what calls may hold."""
         text = bytes(self.text)
+        for match in _STATEMENT_END.finditer(text, self.body):
+            self._statement_argument(text, match.start(), match.end())
         for match in _TYPE_ARGUMENT.finditer(text, self.body):
             opening = match.start() if text[match.start()] == 0x28 else self.encloser.get(match.start(), -1)
             if self._is_call(text, opening):
@@ -241,6 +264,12 @@ class _Rewriter:
         for match in _EMPTY_ARGUMENT.finditer(text, self.body):
             if self._is_call(text, self._opening_at(text, match.start())):
                 self._empty_argument(text, match.start())
+
+    def lone_words(self) -> None:
+        """End a macro that stands on a line of its own, as a statement, with a semicolon."""
+        for match in _LONE_WORD.finditer(bytes(self.text), self.body):
+            at = self._room(match.start(2), match.end(2))
+            self.text[match.end(1) - 1 if at is None else at] = 0x3B
 
     def labels(self) -> None:
         """Give a label before a closing brace the statement that C demanded for long."""
@@ -287,6 +316,24 @@ class _Rewriter:
         elif b"(" in rest:
             rest = blank(rest)
         self.text[start:end] = joined + rest
+
+    def _statement_argument(self, text: bytes, semicolon: int, after: int) -> None:
+        """Put braces around the statements `x; y;` that are a macro's last argument."""
+        closing = after - 1
+        opening = self.partner.get(closing, -1)
+        if not self._is_call(text, opening):
+            return
+        commas = [at for at, around in self.encloser.items() if around == opening and text[at] == 0x2C]
+        statement = _STATEMENT_WORD.search(text, opening, closing)
+        first = text.find(b";", opening)
+        before = [at for at in commas if at < (statement.start() if statement and statement.start() < first else first)]
+        front = self._room((before[-1] if before else opening) + 1, semicolon)
+        back = self._room(semicolon + 1, closing)
+        if front is not None and not text[(before[-1] if before else opening) + 1 : front].strip():
+            if back is not None:
+                self.text[front], self.text[back] = 0x7B, 0x7D
+            else:
+                self.text[semicolon] = 0x20
 
     def _empty_argument(self, text: bytes, before: int) -> None:
         for at in range(before + 1, len(text)):
@@ -340,11 +387,19 @@ class _Rewriter:
         if _indent(text, after) > _indent(text, match.start()):
             self._loop(match, closing)
             return
+        self._end_statement(match, closing, after)
+
+    def _end_statement(self, match: re.Match[bytes], closing: int, after: int) -> None:
+        """Put a semicolon behind `macro(args)`; where there is no room, the arguments lose a blank or a byte."""
         at = self._room(closing + 1, after)
         if at is not None:
             self.text[at] = 0x3B
-        elif closing > match.end():
-            self.text[closing - 1 : closing + 1] = b");"
+            return
+        spare = self._room(match.end(), closing)
+        if spare is None and closing > match.end():
+            spare = closing - 1
+        if spare is not None:
+            self.text[spare : closing + 1] = self.text[spare + 1 : closing + 1] + b";"
 
     def _declaring_macro(self, text: bytes, start: int, closing: int, equals: int) -> None:
         """Blank the initialiser of `DECLARE_X(name, n) = { ... };`."""

@@ -203,11 +203,12 @@ class _Scanner:
         self, item: _Item, head: bytes, groups: list[tuple[bytes, int, int, int]], brace: int, end: int
     ) -> None:
         named = [group for group in groups if not self.words.is_attribute(group[0])] or groups[:1]
+        typed = self._first_typed(head, groups)
         shift = 0
-        if len(named) > 1 and not head[: named[0][1]].strip() and _WORD.match(head[named[0][3] :].lstrip()):
-            shift = named[0][3]
-            shift += len(head[shift:]) - len(head[shift:].lstrip())
-            named = named[1:]
+        if typed is not None:
+            if typed is not named[0] and not head[: named[0][1]].strip() and not named[0][0].startswith(b"__"):
+                shift = len(head) - len(head[named[0][3] :].lstrip())
+            named = [typed]
         word, offset, opening, closing = named[0]
         name, prefix = word, ""
         made = not self._has_type(head[shift:offset])
@@ -228,6 +229,20 @@ class _Scanner:
                 is_static=b"static" in _WORD.findall(head[shift:offset]),
             )
         )
+
+    def _first_typed(
+        self, head: bytes, groups: list[tuple[bytes, int, int, int]]
+    ) -> tuple[bytes, int, int, int] | None:
+        """Return the first group that a type stands before: the function, not the macros around it."""
+        at = 0
+        for group in groups:
+            for word in _WORD.findall(head[at : group[1]]):
+                if word in STORAGE or self.words.is_attribute(word):
+                    continue
+                if not word.startswith(b"__") or self.words.is_type(word):
+                    return group
+            at = group[3]
+        return None
 
     def _has_type(self, before: bytes) -> bool:
         return any(word not in STORAGE and not self.words.is_attribute(word) for word in _WORD.findall(before))
