@@ -15,6 +15,7 @@ _PLAIN = re.compile(
 _PLAIN_TYPE = re.compile(
     rb"(?:static\s++)?(?:const\s++)?(?:(?:struct|union|enum)\s++\w++|unsigned\s++(?:int|long|char|short)|(?!__)\w++)\s*+[\s*]++"
 )
+_DECLARATOR = re.compile(rb"\(\s*+[*^]|\(\s*+\w++\s*+\*|\)\s*+\(")
 _ARGUMENTS = re.compile(rb"[\w\s,*]*+")
 
 Attributes = list[tuple[int, bytes]]
@@ -130,8 +131,20 @@ def _rewrite_type(head: bytes, text: bytearray, start: int, end: int, attributes
 def _rewrite_parameters(head: bytes, text: bytearray, start: int, end: int, attributes: Attributes) -> None:
     commas = _commas(head, start, end)
     for first, last in zip([start, *(comma + 1 for comma in commas)], [*commas, end], strict=True):
-        if not _PLAIN.fullmatch(head, first, last):
+        if _DECLARATOR.search(head, first, last):
+            _blank_attributes(head, text, first, last, attributes)
+        elif not _PLAIN.fullmatch(head, first, last):
             _rewrite_words(head, text, first, last, attributes, True)
+
+
+def _blank_attributes(head: bytes, text: bytearray, start: int, end: int, attributes: Attributes) -> None:
+    """Blank in a declarator with parentheses only what is an attribute by name."""
+    known = vocabulary()
+    for token in _TOKEN.finditer(head, start, end):
+        if token[1] and known.is_attribute(token[1]):
+            last = min(group_end(head, token.start(2)), end) if token[2] else token.end(1)
+            attributes.append((token.start(), head[token.start() : last]))
+            text[token.start() : last] = blank(head[token.start() : last])
 
 
 def _rewrite_tail(head: bytes, text: bytearray, start: int, attributes: Attributes) -> None:

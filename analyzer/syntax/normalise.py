@@ -16,7 +16,7 @@ from analyzer.syntax.items import FunctionText, Mark
 from analyzer.syntax.outline import blank, group_end
 from analyzer.syntax.vocabulary import Vocabulary, vocabulary
 
-_BRACKET = re.compile(rb"[(){}\[\],]")
+_BRACKET = re.compile(rb"[(){}\[\],;]")
 _CALL = re.compile(rb"\b([A-Za-z_]\w*+)(\s*+)\(")
 _ASSEMBLY = (
     rb"\b(?:__asm__|__asm|asm%s)\b(?:\s*+\b(?:volatile|__volatile__|__volatile|goto|inline|__inline__)\b)*+\s*+\("
@@ -30,7 +30,7 @@ _TYPE_ARGUMENT = re.compile(
     rb"[(,]\s*+((?:const|volatile|struct|union|enum|unsigned|signed|long|short|int|char|void|float|double|_Bool)\b)"
 )
 _STAR_ARGUMENT = re.compile(rb"(?<=[\w*\s])\*[\s*]*+(?=[,)])")
-_OPERATOR_ARGUMENT = re.compile(rb"(?<=[(,])(\s*+)(==|!=|<=|>=|<<|>>|&&|\|\||->|[-+*/%&|^=<>!]=?|\.)(?=\s*+[,)])")
+_OPERATOR_ARGUMENT = re.compile(rb"(?<=[(,])(\s*+)(==|!=|<=|>=|<<|>>|&&|\|\||->|[-+*/%&|^=<>!]=?\s*+~?|~|!|\.)(?=\s*+[,)])")
 _EMPTY_ARGUMENT = re.compile(rb"[(,](?=\s*+,)|,(?=\s*+\))")
 _EMPTY_LABEL = re.compile(rb":(\s++)(?=\})")
 _DECLARED_MACRO = re.compile(rb"\s*+=\s*+\{")
@@ -38,12 +38,17 @@ _AFTER_GROUP = re.compile(rb"\s*+")
 _LINE_INDENT = re.compile(rb"[ \t]*+")
 _COMPUTED_GOTO = re.compile(rb"\bgoto\s*+\*[^;]*+")
 _CASE_RANGE = re.compile(rb"\bcase\b[^:;{}]*?\.\.\.")
-_NOT_A_NUMBER = re.compile(rb"(?<![\w.])\d++(?![xXbB.]|[eE]\d|[uUlLiI]*+\b)\w++")
+_NOT_A_NUMBER = re.compile(rb"(?<![\w.])(?!0[xXbB])\d++(?![.]|[eE]\d|[uUlLiI]*+\b)\w++")
 _STATIC_MACRO = re.compile(rb"(?<=[;{}\s])static\s++(?=[A-Z][A-Z0-9_]*+\s*+\()")
 _OFFSETOF = re.compile(rb"\boffsetof(?=\s*+\([^,]*+,\s*+\w++\s*+[^\s)])")
-_STATEMENT_END = re.compile(rb";\s*+\)")
+_DESIGNATOR = re.compile(rb"[({,]\s*+(\.)[A-Za-z_][\w.\[\]]*+\s*+=")
+_ADJACENT_WORDS = re.compile(rb"[(,]\s*+([A-Za-z_]\w*+(?:[ \t]++[A-Za-z_]\w*+)++)(?=\s*+[,)])")
+_LOCAL_STRUCT = re.compile(rb"\b(?:struct|union)\b(?:\s++\w++)?\s*+\{")
+_FIELD_MACRO = re.compile(rb"(?<=[;{])\s*+([A-Za-z_]\w*+\s*+)\(")
 _STATEMENT_WORD = re.compile(rb"\b(?:if|for|while|do|switch|return|goto|break|continue)\b")
-_LONE_WORD = re.compile(rb"(?<=[;{}])\s*+\n[ \t]*+([A-Z_][A-Z0-9_]++)([ \t]*+\n\s*+)(?=[A-Za-z_}*])")
+_ALIGNOF = re.compile(rb"\b(?:__alignof__|__alignof|_Alignof|alignof)(?=\s*+\(\s*+[*&(])")
+_UNNAMED_FIELD = re.compile(rb"(?<=[;{])\s*+\b(?!default\b)\w++\s*+:\s*+\d++\s*+;")
+_LONE_WORD = re.compile(rb"(?<=[;{}:])\s*+([A-Z_][A-Z0-9_]++)([ \t]*+\n\s*+)(?=[A-Za-z_}*])")
 _WORD = re.compile(rb"[A-Za-z_]\w*+")
 _DO_WHILE = re.compile(rb"\bdo\b")
 _KEYWORDS = frozenset(
@@ -53,6 +58,9 @@ _KEYWORDS = frozenset(
 _TYPE_OPERATORS = frozenset(
     b"sizeof typeof alignof _Alignof __alignof__ __alignof _Generic if while for switch return case else do "
     b"int char long short unsigned signed void const".split()
+)
+_TYPE_WORDS = frozenset(
+    b"const volatile struct union enum unsigned signed long short int char void float double _Bool sizeof return".split()
 )
 
 
@@ -70,6 +78,7 @@ def normalise_function(text: bytes, function: FunctionText) -> Rewritten:
     rewriter.head(function)
     rewriter.words()
     rewriter.brackets()
+    rewriter.fields()
     rewriter.calls()
     rewriter.arguments()
     rewriter.lone_words()
@@ -122,6 +131,7 @@ class _Rewriter:
     marks: dict[int, Mark] = field(default_factory=dict)
     partner: dict[int, int] = field(default_factory=dict)
     encloser: dict[int, int] = field(default_factory=dict)
+    semicolons: dict[int, list[int]] = field(default_factory=dict)
     vocabulary: Vocabulary = field(default_factory=vocabulary)
     body: int = 0
 
@@ -165,6 +175,8 @@ class _Rewriter:
                 self._cleanup(text, match)
             elif known.is_attribute(word):
                 end = match.end()
+                if text[match.start() - 1] in b".>":
+                    continue
                 follow = _AFTER_GROUP.match(text, end)
                 assert follow is not None
                 if text[follow.end() : follow.end() + 1] == b"(":
@@ -187,6 +199,11 @@ class _Rewriter:
         if b"static" in text:
             for match in _STATIC_MACRO.finditer(text, self.body):
                 self._blank(match.start(), match.end())
+        if b"alignof" in text:
+            for match in _ALIGNOF.finditer(text):
+                self.text[match.start()] = 0x58
+        for match in _UNNAMED_FIELD.finditer(text, self.body):
+            self._blank(match.start(), match.end())
         if b"offsetof" in text:
             for match in _OFFSETOF.finditer(text):
                 self.text[match.start()] = 0x4F
@@ -203,6 +220,9 @@ class _Rewriter:
             character = bracket[0]
             if character == b",":
                 encloser[at] = stack[-1] if stack else -1
+            elif character == b";":
+                if stack and self.text[stack[-1]] == 0x28:
+                    self.semicolons.setdefault(stack[-1], []).append(at)
             elif character in b"([{":
                 encloser[at] = stack[-1] if stack else -1
                 stack.append(at)
@@ -216,7 +236,7 @@ class _Rewriter:
         text = bytes(self.text)
         for match in _CALL.finditer(text, self.body):
             word = match[1]
-            if word in _KEYWORDS:
+            if word in _KEYWORDS or text[match.start()] != self.text[match.start()]:
                 continue
             closing = self.partner.get(match.end() - 1)
             if closing is None:
@@ -241,15 +261,31 @@ class _Rewriter:
                 elif next_byte == b"*" and self.vocabulary.iterator_pattern.fullmatch(word):
                     self._loop(match, closing)
 
+    def fields(self) -> None:
+        """Make macros that declare a field of a local structure a field."""
+        text = bytes(self.text)
+        for struct in _LOCAL_STRUCT.finditer(text, self.body):
+            end = self.partner.get(struct.end() - 1, struct.end())
+            for match in _FIELD_MACRO.finditer(text, struct.end() - 1, end):
+                closing = self.partner.get(match.end() - 1)
+                if closing is not None and closing - match.start(1) > 5:
+                    self._put(match.start(1), closing + 1, b"int _")
+
     def arguments(self) -> None:
         """Make types, operators, statements and nothing at all, as macro arguments, into what calls may hold."""
         text = bytes(self.text)
-        for match in _STATEMENT_END.finditer(text, self.body):
-            self._statement_argument(text, match.start(), match.end())
+        for opening in self.semicolons:
+            if self._is_call(text, opening) and opening in self.partner:
+                self._statement_arguments(text, opening)
+        for match in _DESIGNATOR.finditer(text, self.body):
+            self._designated_argument(text, match.start(1))
         for match in _TYPE_ARGUMENT.finditer(text, self.body):
             opening = match.start() if text[match.start()] == 0x28 else self.encloser.get(match.start(), -1)
             if self._is_call(text, opening):
                 self._type_argument(text, opening, match.start(1))
+        for match in _ADJACENT_WORDS.finditer(text, self.body):
+            if match[1].split()[0] not in _TYPE_WORDS and self._is_call(text, self._opening_at(text, match.start())):
+                self.text[match.start(1) : match.end(1)] = match[1].replace(b" ", b"_").replace(b"\t", b"_")
         if b"*" in text:
             text = bytes(self.text)
             for match in _STAR_ARGUMENT.finditer(text, self.body):
@@ -267,7 +303,9 @@ class _Rewriter:
 
     def lone_words(self) -> None:
         """End a macro that stands on a line of its own, as a statement, with a semicolon."""
-        for match in _LONE_WORD.finditer(bytes(self.text), self.body):
+        start = self.body
+        while match := _LONE_WORD.search(self.text, start):
+            start = match.end(1)
             at = self._room(match.start(2), match.end(2))
             self.text[match.end(1) - 1 if at is None else at] = 0x3B
 
@@ -317,23 +355,40 @@ class _Rewriter:
             rest = blank(rest)
         self.text[start:end] = joined + rest
 
-    def _statement_argument(self, text: bytes, semicolon: int, after: int) -> None:
-        """Put braces around the statements `x; y;` that are a macro's last argument."""
-        closing = after - 1
-        opening = self.partner.get(closing, -1)
-        if not self._is_call(text, opening):
-            return
+    def _statement_arguments(self, text: bytes, opening: int) -> None:
+        """Put braces around statements that are a macro's argument; expressions among them become one."""
+        closing = self.partner[opening]
         commas = [at for at, around in self.encloser.items() if around == opening and text[at] == 0x2C]
-        statement = _STATEMENT_WORD.search(text, opening, closing)
-        first = text.find(b";", opening)
-        before = [at for at in commas if at < (statement.start() if statement and statement.start() < first else first)]
-        front = self._room((before[-1] if before else opening) + 1, semicolon)
-        back = self._room(semicolon + 1, closing)
-        if front is not None and not text[(before[-1] if before else opening) + 1 : front].strip():
-            if back is not None:
-                self.text[front], self.text[back] = 0x7B, 0x7D
-            else:
-                self.text[semicolon] = 0x20
+        for start, end in zip([opening + 1, *(at + 1 for at in commas)], [*commas, closing], strict=True):
+            inside = [at for at in self.semicolons[opening] if start <= at < end]
+            if not inside:
+                continue
+            if _STATEMENT_WORD.search(text, start, end):
+                front = self._room(start, start + 1) if text[start] in b" \t" else self._first_room(text, start, end)
+                back = self._room(inside[-1] + 1, end)
+                if front is not None and back is not None:
+                    self.text[front], self.text[back] = 0x7B, 0x7D
+                continue
+            for at in inside:
+                self.text[at] = 0x2C if text[at + 1 : end].strip(b" \t\n;") else 0x20
+
+    def _first_room(self, text: bytes, start: int, end: int) -> int | None:
+        """Return a blank before the first word of a range."""
+        length = len(text[start:end]) - len(text[start:end].lstrip())
+        return self._room(start, start + length)
+
+    def _designated_argument(self, text: bytes, dot: int) -> None:
+        """Make `.field = value`, as a macro argument or in braces as one, an assignment."""
+        before = dot - 1
+        while before >= 0 and text[before] in b" \t\n":
+            before -= 1
+        opening = before if text[before] in b"({" else self.encloser.get(before, -1)
+        if opening >= 0 and text[opening] == 0x7B and opening in self.partner:
+            outer = self.encloser.get(opening, -1)
+            if self._is_call(text, outer) and text[:opening].rstrip()[-1:] in (b",", b"("):
+                self.text[dot] = self.text[opening] = self.text[self.partner[opening]] = 0x20
+        elif self._is_call(text, opening):
+            self.text[dot] = 0x20
 
     def _empty_argument(self, text: bytes, before: int) -> None:
         for at in range(before + 1, len(text)):
@@ -350,8 +405,13 @@ class _Rewriter:
             return
 
     def _begins_statement(self, text: bytes, at: int) -> bool:
-        before = text[:at].rstrip()[-1:] if at < 64 else (text[at - 64 : at].rstrip() or text[:at].rstrip())[-1:]
-        if before and before in b";{}:)":
+        end = at
+        while end and text[end - 1] in b" \t\n":
+            end -= 1
+        before = text[end - 1 : end]
+        if before == b"{":
+            return _last_byte(text, end - 1) not in b"=,(["
+        if before and before in b";}:)":
             return True
         return _word_before(text, at) in (b"else", b"do", b"static", b"const")
 
@@ -483,6 +543,12 @@ def _word_before(text: bytes, at: int) -> bytes:
     ):
         start -= 1
     return text[start:end]
+
+
+def _last_byte(text: bytes, at: int) -> bytes:
+    while at and text[at - 1] in b" \t\n":
+        at -= 1
+    return text[at - 1 : at] or b"="
 
 
 def _indent(text: bytes, at: int) -> int:

@@ -27,6 +27,7 @@ DIRECTIVE = re.compile(
 )
 _MACRO = re.compile(rb"#[ \t]*+define(?:[ \t]|\\\r?\n)++(\w++)\(((?:[^()\n]|\\\r?\n)*+)\)(?:[ \t]|\\\r?\n)*+")
 _OPENS_LINE = re.compile(rb"\{[ \t]*+(?:/\*[^\n]*?\*/[ \t]*+|//[^\n]*+)?\\?\r?\n")
+_DESIGNATOR = re.compile(rb"\{(?:\s++|/\*.*?\*/)*+\.\w", re.DOTALL)
 _CONDITIONAL = re.compile(rb"^[ \t]*+#[ \t]*+(?:(if)|(endif))", re.MULTILINE)
 _NOISE = re.compile(
     rb"""/\*.*?(?:\*/|\Z)|//[^\n]*+|"(?:[^"\\\n]|\\.)*+"?|^[ \t]*+#(?:[^\n\\]|\\\r?\n|\\.)*+""",
@@ -176,7 +177,7 @@ class _Scanner:
             self._struct(item, head, end)
             item.after_block = True
             return item, end
-        if groups:
+        if groups and not _DESIGNATOR.match(data, brace):
             self._function(item, head, groups, brace, end)
         return _Item(end), end
 
@@ -236,13 +237,25 @@ class _Scanner:
         """Return the first group that a type stands before: the function, not the macros around it."""
         at = 0
         for group in groups:
+            if self.words.is_attribute(group[0]):
+                at = group[3]
+                continue
             for word in _WORD.findall(head[at : group[1]]):
                 if word in STORAGE or self.words.is_attribute(word):
                     continue
                 if not word.startswith(b"__") or self.words.is_type(word):
-                    return group
+                    return self._past_unknown_attributes(group, groups)
             at = group[3]
         return None
+
+    def _past_unknown_attributes(
+        self, group: tuple[bytes, int, int, int], groups: list[tuple[bytes, int, int, int]]
+    ) -> tuple[bytes, int, int, int]:
+        """Return `group`, or if it looks like an attribute (`__size(1)`) a later one that does not."""
+        if not group[0].startswith(b"__"):
+            return group
+        later = [g for g in groups if g[1] > group[1] and not g[0].startswith(b"__") and not self.words.is_attribute(g[0])]
+        return later[0] if later else group
 
     def _has_type(self, before: bytes) -> bool:
         return any(word not in STORAGE and not self.words.is_attribute(word) for word in _WORD.findall(before))
