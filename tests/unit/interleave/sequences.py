@@ -22,6 +22,7 @@ from analyzer.interleave import (
     Page,
     SearchResult,
     acquire,
+    busy,
     callback,
     flag_is,
     owned_is,
@@ -65,17 +66,16 @@ def _scenario(page: Page, contexts: tuple[Context, ...]) -> Scenario:
 
 def _isolation(
     builder: ContextBuilder,
-    accept: tuple[tuple[Atom, ...], ...],
+    accept: tuple[Atom, ...],
     retest: tuple[Atom, ...],
     *,
     trylock: bool = True,
     recheck: bool = True,
 ) -> None:
-    """Add the isolator's way from `scan` to `isolated`; `accept` are the callback's steps, each atomic.
+    """Add the isolator's way from `scan` to `accepted`, where the callback has let it have the page.
 
-    The negation of `retest` and a refusal in the callback need no edge of
-    their own: the context may stop at any node, and what it would still do
-    (drop the lock and its reference) is on the `refuse` path, taken freely.
+    Once the page is marked and unlocked, at `unlocked`, it goes on the list.
+    The callback may refuse for a reason that is not modelled.
     """
     builder.edge("scan", "seen", flag_is("movable"), flag_is("isolated", False), text="sees a movable page")
     builder.edge("seen", "pinned", REFERENCED, GET, text="get_page_unless_zero")
@@ -91,11 +91,7 @@ def _isolation(
             builder.edge("locked", "refuse", Atom(guard.op, guard.name, not guard.value), text="is no longer so")
     else:
         builder.edge("locked", "callback")
-    here = "callback"
-    for number, atoms in enumerate(accept):
-        there = f"callback {number}" if number + 1 < len(accept) else "accepted"
-        builder.edge(here, there, *atoms, text="isolate_page")
-        here = there
+    builder.edge("callback", "accepted", *accept, text="isolate_page")
     builder.edge("callback", "refuse", text="")
     builder.edge("refuse", "put", DROP, text="unlock_page")
     builder.edge("put", "gone", PUT, text="put_page")
@@ -103,7 +99,11 @@ def _isolation(
 
 
 def _dispose(builder: ContextBuilder) -> None:
-    """Add what follows a migration (`done`, lock held): the isolation reference goes."""
+    """Add what follows a migration: from `done` the reference is dropped, from `fail` the page is put back.
+
+    Both are entered with the lock held; the putback itself, from `putback
+    locked` to `restored`, is the generation's own.
+    """
     builder.edge("done", "done unlocked", DROP, text="unlock_page")
     builder.edge("done unlocked", "put", LIST_DEL, text="list_del")
     builder.edge("fail", "fail unlocked", DROP, text="unlock_page")
@@ -112,31 +112,20 @@ def _dispose(builder: ContextBuilder) -> None:
     builder.edge("restored", "put", DROP, text="unlock_page")
 
 
-def _owner(marks: tuple[tuple[Atom, str], ...], *, locked: bool = True, trylock_first: bool = True) -> Context:
-    """Return the owner that frees the page; it acts on it only as long as the page is its own."""
-    builder = ContextBuilder(OWNER, "owner")
-    if not locked:
-        builder.edge("start", "marks", owned_is(), text="last object freed")
-    else:
-        builder.edge("start", "empty", owned_is(), text="last object freed")
-        if trylock_first:
-            builder.edge("empty", "marks", TAKE, owned_is(), text="trylock_page")
-            builder.edge("empty", "worker", text="")
-            builder.edge("worker", "marks", TAKE, owned_is(), text="lock_page")
-        else:
-            builder.edge("empty", "marks", TAKE, owned_is(), text="trylock_page until it succeeds")
-    here = "marks"
-    for atom, text in marks:
-        there = f"after {text}"
-        builder.edge(here, there, atom, text=text)
-        here = there
-    builder.edge(here, "released", DISOWN, text="owner forgets the page")
-    if locked:
-        builder.edge("released", "unlocked", DROP, text="unlock_page")
-    else:
-        builder.edge("released", "unlocked")
+def _owner_takes_lock(builder: ContextBuilder, trylock: str, lock: str = "") -> None:
+    """Add the owner's way from `start` to `locked`; the page is its own at both ends, or it stops."""
+    builder.edge("start", "empty", owned_is(), text="last object freed")
+    builder.edge("empty", "locked", TAKE, owned_is(), text=trylock)
+    if lock:
+        builder.edge("empty", "worker", busy(LOCK), text=f"{trylock} fails")
+        builder.edge("worker", "locked", TAKE, owned_is(), text=lock)
+
+
+def _owner_lets_go(builder: ContextBuilder) -> None:
+    """Add the owner's way from `reset`, with the lock held, to its end."""
+    builder.edge("reset", "released", DISOWN, text="owner forgets the page")
+    builder.edge("released", "unlocked", DROP, text="unlock_page")
     builder.edge("unlocked", "gone", PUT, text="put_page")
-    return builder.build("start")
 
 
 def v3() -> Scenario:
@@ -146,8 +135,9 @@ def v3() -> Scenario:
     live = (flag_is("movable"), flag_is("isolated", False))
     for name in SCAN:
         builder = ContextBuilder(name, "isolator")
-        _isolation(builder, ((callback("isolate"),), (set_flag("isolated"),)), live)
-        builder.edge("accepted", "unlocked", DROP, text="unlock_page")
+        _isolation(builder, (callback("isolate"),), live)
+        builder.edge("accepted", "marked", set_flag("isolated"), text="SetPageIsolated")
+        builder.edge("marked", "unlocked", DROP, text="unlock_page")
         builder.edge("listed", "window", TAKE, text="lock_page")
         builder.edge("window", "released page", flag_is("movable"), flag_is("isolated", False), text="was released")
         builder.edge("released page", "done", set_flag("movable", False), text="__ClearPageMovable")
@@ -166,22 +156,24 @@ def v3() -> Scenario:
         _dispose(builder)
         contexts.append(builder.build("scan"))
     builder = ContextBuilder(OWNER, "owner")
-    builder.edge("start", "empty", owned_is(), text="last object freed")
-    builder.edge("empty", "locked", TAKE, owned_is(), text="trylock_page until it succeeds")
-    builder.edge("locked", "keep", flag_is("isolated"), text="is isolated: keeps movable")
-    builder.edge("locked", "clear", flag_is("isolated", False), text="is not isolated")
-    builder.edge("clear", "keep", set_flag("movable", False), text="__ClearPageMovable")
-    builder.edge("keep", "reset", set_flag("isolated", False), text="ClearPageIsolated")
-    builder.edge("reset", "released", DISOWN, text="owner forgets the page")
-    builder.edge("released", "unlocked", DROP, text="unlock_page")
-    builder.edge("unlocked", "gone", PUT, text="put_page")
+    _owner_takes_lock(builder, "trylock_page until it succeeds")
+    _clear_by_duty_five(builder, set_flag("movable", False))
+    _owner_lets_go(builder)
     contexts.append(builder.build("start"))
     return _scenario(page, tuple(contexts))
 
 
+def _clear_by_duty_five(builder: ContextBuilder, clear: Atom) -> None:
+    """Add the owner's way from `locked` to `reset` as the 2016 posting asked: keep the mark of an isolated page."""
+    builder.edge("locked", "keep", flag_is("isolated"), text="is isolated: keeps movable")
+    builder.edge("locked", "clear", flag_is("isolated", False), text="is not isolated")
+    builder.edge("clear", "keep", clear, text="__ClearPageMovable")
+    builder.edge("keep", "reset", set_flag("isolated", False), text="ClearPageIsolated")
+
+
 def v4(
     *,
-    owner_clears_ops: bool = True,
+    owner_keeps_ops: bool = False,
     owner_clears_isolated: bool = False,
     owner_locks: bool = True,
     trylock: bool = True,
@@ -193,7 +185,7 @@ def v4(
     live = (flag_is("movable"), flag_is("ops"), flag_is("isolated", False))
     for name in SCAN:
         builder = ContextBuilder(name, "isolator")
-        _isolation(builder, ((callback("isolate"),),), live, trylock=trylock, recheck=recheck)
+        _isolation(builder, (callback("isolate"),), live, trylock=trylock, recheck=recheck)
         builder.edge("accepted", "marked", set_flag("isolated"), text="SetPageIsolated")
         builder.edge("marked", "unlocked", DROP, text="unlock_page")
         builder.edge("listed", "window", TAKE, text="lock_page")
@@ -213,12 +205,22 @@ def v4(
         builder.edge("put back", "restored", set_flag("isolated", False), text="ClearPageIsolated")
         _dispose(builder)
         contexts.append(builder.build("scan"))
-    marks = []
-    if owner_clears_ops:
-        marks.append((set_flag("ops", False), "__ClearPageMovable"))
-    if owner_clears_isolated:
-        marks.append((set_flag("isolated", False), "ClearPageIsolated"))
-    contexts.append(_owner(tuple(marks), locked=owner_locks))
+    owner = ContextBuilder(OWNER, "owner")
+    if owner_locks:
+        _owner_takes_lock(owner, "trylock_page", "lock_page")
+        _owner_lets_go(owner)
+    else:
+        owner.edge("start", "locked", owned_is(), text="last object freed")
+        owner.edge("reset", "unlocked", DISOWN, text="owner forgets the page")
+        owner.edge("unlocked", "gone", PUT, text="put_page")
+    if owner_keeps_ops:
+        _clear_by_duty_five(owner, set_flag("ops", False))
+    elif owner_clears_isolated:
+        owner.edge("locked", "cleared", set_flag("ops", False), text="__ClearPageMovable")
+        owner.edge("cleared", "reset", set_flag("isolated", False), text="ClearPageIsolated")
+    else:
+        owner.edge("locked", "reset", set_flag("ops", False), text="__ClearPageMovable")
+    contexts.append(owner.build("start"))
     return _scenario(page, tuple(contexts))
 
 
@@ -229,7 +231,7 @@ def v6_17(*, callback_refuses: bool = True, owner_clears_isolated: bool = False)
     alive = (owned_is(),) if callback_refuses else ()
     for name in SCAN:
         builder = ContextBuilder(name, "isolator")
-        _isolation(builder, ((*alive, callback("isolate")),), (flag_is("isolated", False),))
+        _isolation(builder, (*alive, callback("isolate")), (flag_is("isolated", False),))
         builder.edge("accepted", "marked", set_flag("isolated"), text="SetPageMovableOpsIsolated")
         builder.edge("marked", "unlocked", DROP, text="unlock_page")
         builder.edge("listed", "window", TAKE, text="lock_page")
@@ -246,6 +248,12 @@ def v6_17(*, callback_refuses: bool = True, owner_clears_isolated: bool = False)
         builder.edge("put back", "restored", set_flag("isolated", False), text="ClearPageMovableOpsIsolated")
         _dispose(builder)
         contexts.append(builder.build("scan"))
-    marks = ((set_flag("isolated", False), "ClearPageMovableOpsIsolated"),) if owner_clears_isolated else ()
-    contexts.append(_owner(marks))
+    owner = ContextBuilder(OWNER, "owner")
+    _owner_takes_lock(owner, "trylock_page", "lock_page")
+    if owner_clears_isolated:
+        owner.edge("locked", "reset", set_flag("isolated", False), text="ClearPageMovableOpsIsolated")
+    else:
+        owner.edge("locked", "reset")
+    _owner_lets_go(owner)
+    contexts.append(owner.build("start"))
     return _scenario(page, tuple(contexts))
