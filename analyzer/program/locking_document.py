@@ -95,7 +95,7 @@ _RULES = re.compile(r"locking rules", re.IGNORECASE)
 _FOOTNOTE = re.compile(r"\[\d+\]_?")
 
 _Lines = Sequence[tuple[int, str]]
-"""Numbered lines with tabs expanded."""
+"""Numbered lines; each tab is repeated so that an offset is a column."""
 
 
 def read_contracts(tree: Tree) -> Contracts:
@@ -111,7 +111,7 @@ def read_contracts(tree: Tree) -> Contracts:
 
 def parse_contracts(text: str, path: str = DOCUMENTS[0]) -> Contracts:
     """Return the contracts in the document's text; what cannot be read becomes a note."""
-    lines = [(number, line.expandtabs(8).rstrip()) for number, line in enumerate(text.splitlines(), 1)]
+    lines = [(number, _widen_tabs(line.rstrip())) for number, line in enumerate(text.splitlines(), 1)]
     structs: dict[str, DocumentedStruct] = {}
     notes: list[tuple[Place, str]] = []
     for struct, number, body in _sections(lines):
@@ -119,6 +119,14 @@ def parse_contracts(text: str, path: str = DOCUMENTS[0]) -> Contracts:
         if section.rows or section.prototypes:
             structs.setdefault(struct, section)
     return Contracts(path, structs, tuple(notes))
+
+
+def _widen_tabs(line: str) -> str:
+    """Return the line with as many tabs for each as it spans columns, so that offsets are columns."""
+    wide, *rest = line.split("\t")
+    for part in rest:
+        wide += "\t" * (8 - len(wide) % 8) + part
+    return wide
 
 
 def _sections(lines: _Lines) -> Iterator[tuple[str, int, _Lines]]:
@@ -192,7 +200,7 @@ def _find_table(body: _Lines, prototypes: Mapping[str, str]) -> _Table | None:
         return None
     end = next((at for at in range(start, len(body)) if not _is_plain_row(body[at][1], prototypes)), len(body))
     above = body[start - 1][1] if start else ""
-    return _Table(above if above.startswith(" ") else None, body[start:end], ())
+    return _Table(above if above[:1].isspace() else None, body[start:end], ())
 
 
 def _bordered_table(body: _Lines, borders: Sequence[int]) -> _Table | None:
@@ -212,12 +220,13 @@ def _bordered_table(body: _Lines, borders: Sequence[int]) -> _Table | None:
 
 
 def _is_plain_row(line: str, prototypes: Mapping[str, str]) -> bool:
-    """Tell a row from prose: `name:` alone or before a gap, or a known operation before a gap."""
+    """Tell a row from prose: `name:` alone or before a gap, a known `name:`, a known name before a gap."""
     found = _ROW.match(line)
     if found is None:
         return False
     name, colon, space, rest = found.groups()
-    return bool(not rest or len(space) > 1) if colon else name in prototypes and (len(space) > 1 or not rest)
+    gap = not rest or len(space) > 1 or space == "\t"
+    return gap or name in prototypes if colon else gap and name in prototypes
 
 
 def _read_row(struct: str, source: Place, line: str, columns: Sequence[tuple[int, str]], page: int | None) -> Contract:

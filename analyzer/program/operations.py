@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from analyzer.program.blanking import blank_comments, blank_directives
+from analyzer.source import LimitExceeded
 from analyzer.syntax import FunctionText, Outline
 
 
@@ -68,12 +69,13 @@ _CALL = re.compile(r"([A-Za-z_]\w*)\s*\((.*)\)$", re.DOTALL)
 _INVOCATION = re.compile(r"([A-Za-z_]\w*)\s*(?:\((.*)\))?$", re.DOTALL)
 _LITERAL_TYPE = re.compile(r"&?\s*\(\s*(?:const\s+|volatile\s+)*struct\s+(\w+)\s*(?:\[[^]]*\])?\s*\)\s*$")
 # No \b in front: a pattern that begins with its literal text is found ten times as fast.
-_TABLE = re.compile(r"struct\s+(\w+)\s+(\w+)\s*(?:\[[^]]*\]\s*)*(?:__\w+\s*)*=\s*\{")
-_MADE_TABLE = re.compile(r"struct\s+\w+\s+[\w#\s]+?(?:\[[^]]*\]\s*)*=\s*\{")
+_TABLE = re.compile(r"struct\s+(\w+)\s+(\w+)(?:\s*\[[^]]*\])*(?:\s+__\w+)*\s*=\s*\{")
+_MADE_TABLE = re.compile(r"struct\s++\w++\s++[\w#\s]+?(?:\[[^]]*\]\s*)*=\s*\{")
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(?:\(([^()]*)\))?((?:[^\n]*\\\n)*[^\n]*)", re.MULTILINE)
 _LITERAL = re.compile(r"=\s*&?\s*\(\s*(?:const\s+)?struct\s+(\w+)\s*\)\s*\{")
 _ASSIGNMENT = re.compile(r"(?:->|\.)(\w+)\s*=(?!=)\s*([^;{}]{1,200});")
 _OWNER = re.compile(r"[A-Za-z_](?:\w|->|\.|\[\w*\])*$")
+_MADE_BY_CALL = re.compile(r"\w+\s*\(")
 _ADDRESS = re.compile(r"&\s*([A-Za-z_]\w*)\b(?!\s*(?:->|\.|\[|\())")
 _TABLE_FIELD = re.compile(r"(?:ops|_f?op)$")
 _NOT_FUNCTIONS = frozenset({"sizeof", "true", "false"})
@@ -87,7 +89,8 @@ def read_operations(
     `registrars` are the functions that take a table (`set_movable_ops`). An assignment
     `x->field = name` is a binding when `field` is one of `fields` or `name` a function
     that the file defines or declares; a local variable of the same name as such a
-    function is taken for it (over-approximation).
+    function is taken for it (over-approximation). Raises LimitExceeded when the
+    file's macros expand without end.
     """
     return _FileReader(outline, registrars, fields).read()
 
@@ -104,6 +107,7 @@ class _FileReader:
         text = blank_comments(outline.source.data.decode("latin-1"))
         self._macros = _read_macros(text)
         self._text = blank_directives(text)
+        self._expanded = 0
         self._known = {f.name for f in outline.functions} | {p.name for p in outline.prototypes}
         self._tables = {initialiser.name for initialiser in outline.initialisers}
 
@@ -172,7 +176,11 @@ class _FileReader:
         if found is None or macro is None or (found[2] is None) != (macro.parameters is None):
             return ""
         arguments = [found[2][a:b].strip() for a, b in _split(found[2], 0, len(found[2]))] if found[2] else []
-        return _substitute(macro.body, dict(zip(macro.parameters or (), arguments, strict=False)))
+        body = _substitute(macro.body, dict(zip(macro.parameters or (), arguments, strict=False)))
+        self._expanded += len(body)
+        if self._expanded > _MAX_EXPANDED:
+            raise LimitExceeded(f"{self._outline.source.path}: its macros expand to more than {_MAX_EXPANDED} bytes")
+        return body
 
     def _macro_tables(self) -> Iterator[OperationBinding]:
         """Read the tables that top-level invocations of this file's own macros make."""
@@ -212,10 +220,9 @@ class _FileReader:
                 yield _Assignment(functions[index].name, found[1], found[2].strip(), found.start())
 
     def _assigned_function(self, assignment: "_Assignment") -> Iterator[OperationBinding]:
-        name = _function_of(assignment.value)
+        name = "" if _MADE_BY_CALL.match(assignment.value) else _function_of(assignment.value)
         if name and (assignment.field in self._fields or name in self._known):
-            line_start = self._text.rfind("\n", 0, assignment.offset) + 1
-            owner = _OWNER.search(self._text[line_start : assignment.offset])
+            owner = _OWNER.search(self._text[max(0, assignment.offset - _LONGEST_OWNER) : assignment.offset])
             entry = _Entry("", owner[0] if owner else "", assignment.field, name, assignment.offset)
             yield self._binding(entry, self._line(entry.offset))
 
@@ -249,6 +256,8 @@ class _Entry:
 
 
 _MAX_DEPTH = 12
+_LONGEST_OWNER = 200
+_MAX_EXPANDED = 1 << 20
 
 
 @dataclass(frozen=True)

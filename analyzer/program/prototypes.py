@@ -53,6 +53,7 @@ _BASIC = frozenset(
     {"void", "char", "short", "int", "long", "float", "double", "signed", "unsigned", "bool", "_Bool", "__int128"}
 )
 _TYPEOF = frozenset({"typeof", "__typeof__", "__typeof"})
+_LONGEST = 1 << 13
 _KEYWORDS = _STORAGE | _QUALIFIERS | _TAGS | _BASIC | _TYPEOF
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _CLOSE = frozenset(_OPEN.values())
@@ -66,8 +67,11 @@ def prototype_of(text: str) -> Prototype:
     Takes a function (`static inline int f(struct page *p) __must_check;`) or a
     function pointer (`int (*f)(struct page *)`). Macros before the type, between type and
     name and after the parameters are left out, with their arguments. Raises
-    SyntaxFailure when there is no type, name and parameter list.
+    SyntaxFailure when there is no type, name and parameter list, or the text is
+    longer than 8 KiB: the time is quadratic in it.
     """
+    if len(text) > _LONGEST:
+        raise SyntaxFailure(f"no function prototype is as long as {' '.join(text[:200].split())[:60]!r}")
     tokens = _group(_TOKEN.findall(blank_directives(blank_comments(text))))
     at = _name_position(tokens)
     if at is None:

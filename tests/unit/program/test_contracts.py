@@ -168,6 +168,23 @@ def test_page_column_is_found_behind_another_column() -> None:
     assert promises(contracts, "other_operations") == {"get": ("locked", "locked"), "put": (None, None)}
 
 
+def test_one_column_between_cells_is_a_gap_when_it_was_a_tab() -> None:
+    text = (
+        "--------------- box_operations ---------------\n"
+        "prototypes:\n\tint (*fill)(void);\n\tint (*quoted)(void);\nlocking rules:\n"
+        "\t\t\tPageLocked(page)\ti_mutex\n"
+        "fill:\t\t\tyes, unlocks it\tyes\n"
+        "a_name_of_23_characters:\tyes\n"
+        "quoted: yes\n"
+    )
+
+    assert promises(parse_contracts(text), "box_operations") == {
+        "fill": ("locked", "unlocked"),
+        "a_name_of_23_characters": ("locked", "locked"),
+        "quoted": ("locked", "locked"),
+    }
+
+
 def test_table_of_another_lock_promises_nothing_of_pages() -> None:
     contracts = parse_contracts(RST, NEW)
 

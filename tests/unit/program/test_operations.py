@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.program.operations import FileOperations, read_operations
-from analyzer.source import SourceText
+from analyzer.source import LimitExceeded, SourceText
 from analyzer.syntax import outline
 
 
@@ -139,6 +139,13 @@ def test_macro_that_names_itself_ends() -> None:
     assert bound("#define LOOP .f = a, LOOP\nstruct box_ops t = { LOOP };\n") == [("box_ops", "t", "f", "a")]
 
 
+def test_macros_that_expand_without_end_hit_a_limit() -> None:
+    text = "#define MANY .f = a, MANY, MANY, MANY, MANY, MANY, MANY\nstruct box_ops t = { MANY };\n"
+
+    with pytest.raises(LimitExceeded, match=r"^fs/demo\.c: its macros expand"):
+        read(text)
+
+
 BODY = """\
 static int demo_fill(struct box *box);
 static const struct box_ops demo_ops = { .fill = demo_fill };
@@ -150,6 +157,7 @@ static int demo_init(struct box *box, int len)
 	box->len = len;
 	box->inner->ops.fill = demo_fill;
 	box[0].drain = other_drain;
+	box->thread = start_thread(box, demo_fill);
 	box->b_ops = &demo_ops;
 	box->mapping->a_ops = len ? &one_aops : &two_aops;
 	box->next = &box->other;
@@ -179,17 +187,25 @@ def test_tables_put_to_use() -> None:
     uses = read(BODY, registrars=frozenset({"set_box_ops"})).uses
 
     assert [(u.line, u.table, u.target, u.arguments, u.function) for u in uses] == [
-        (11, "demo_ops", "b_ops", (), "demo_init"),
-        (12, "one_aops", "a_ops", (), "demo_init"),
-        (12, "two_aops", "a_ops", (), "demo_init"),
-        (18, "mover", "set_box_ops", ("TYPE_BOX",), "demo_init"),
+        (12, "demo_ops", "b_ops", (), "demo_init"),
+        (13, "one_aops", "a_ops", (), "demo_init"),
+        (13, "two_aops", "a_ops", (), "demo_init"),
+        (19, "mover", "set_box_ops", ("TYPE_BOX",), "demo_init"),
     ]
     assert "mover" not in {u.table for u in read(BODY).uses}
 
 
 @pytest.mark.parametrize(
     "text",
-    ["struct a b = {", "struct a b = { .f = (g }", "struct a b = { .f = g } }", "struct a b = {{{{ .f", "#define X(\n"],
+    [
+        "struct a b " + "_" * 5000,
+        "struct a " + " " * 5000,
+        "struct a b = {",
+        "struct a b = { .f = (g }",
+        "struct a b = { .f = g } }",
+        "struct a b = {{{{ .f",
+        "#define X(\n",
+    ],
 )
 def test_broken_text_raises_nothing(text: str) -> None:
     read(text)
