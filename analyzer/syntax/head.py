@@ -155,10 +155,12 @@ def _rewrite_tail(head: bytes, text: bytearray, start: int, attributes: Attribut
     if b";" in tail:
         _rewrite_words(head, text, start, len(head), attributes, True)
         return
-    for token in _TOKEN.finditer(head, start):
+    at = start
+    while token := _TOKEN.search(head, at):
+        at = token.end()
         if token[1]:
-            end = group_end(head, token.start(2)) if token[2] else token.end()
-            attributes.append((token.start(), head[token.start() : end]))
+            at = group_end(head, token.start(2)) if token[2] else at
+            attributes.append((token.start(), head[token.start() : at]))
     text[start:] = blank(tail)
 
 

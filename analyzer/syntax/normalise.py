@@ -30,7 +30,9 @@ _TYPE_ARGUMENT = re.compile(
     rb"[(,]\s*+((?:const|volatile|struct|union|enum|unsigned|signed|long|short|int|char|void|float|double|_Bool)\b)"
 )
 _STAR_ARGUMENT = re.compile(rb"(?<=[\w*\s])\*[\s*]*+(?=[,)])")
-_OPERATOR_ARGUMENT = re.compile(rb"(?<=[(,])(\s*+)(==|!=|<=|>=|<<|>>|&&|\|\||->|[-+*/%&|^=<>!]=?\s*+~?|~|!|\.)(?=\s*+[,)])")
+_OPERATOR_ARGUMENT = re.compile(
+    rb"(?<=[(,])(\s*+)(==|!=|<=|>=|<<|>>|&&|\|\||->|[-+*/%&|^=<>!]=?\s*+~?|~|!|\.)(?=\s*+[,)])"
+)
 _EMPTY_ARGUMENT = re.compile(rb"[(,](?=\s*+,)|,(?=\s*+\))")
 _EMPTY_LABEL = re.compile(rb":(\s++)(?=\})")
 _DECLARED_MACRO = re.compile(rb"\s*+=\s*+\{")
@@ -48,7 +50,7 @@ _FIELD_MACRO = re.compile(rb"(?<=[;{])\s*+([A-Za-z_]\w*+\s*+)\(")
 _STATEMENT_WORD = re.compile(rb"\b(?:if|for|while|do|switch|return|goto|break|continue)\b")
 _ALIGNOF = re.compile(rb"\b(?:__alignof__|__alignof|_Alignof|alignof)(?=\s*+\(\s*+[*&(])")
 _UNNAMED_FIELD = re.compile(rb"(?<=[;{])\s*+\b(?!default\b)\w++\s*+:\s*+\d++\s*+;")
-_LONE_WORD = re.compile(rb"(?<=[;{}:])\s*+([A-Z_][A-Z0-9_]++)([ \t]*+\n\s*+)(?=[A-Za-z_}*])")
+_LONE_WORD = re.compile(rb"(?<=[;{}:])\s*+(__\w++|[A-Z][A-Z0-9_]++\w*+)([ \t]*+\n\s*+)(?=[A-Za-z_}*])")
 _WORD = re.compile(rb"[A-Za-z_]\w*+")
 _DO_WHILE = re.compile(rb"\bdo\b")
 _KEYWORDS = frozenset(
@@ -179,7 +181,7 @@ class _Rewriter:
                     continue
                 follow = _AFTER_GROUP.match(text, end)
                 assert follow is not None
-                if text[follow.end() : follow.end() + 1] == b"(":
+                if text[follow.end() : follow.end() + 1] == b"(" and text[follow.end() + 1 : follow.end() + 2] != b"*":
                     if word not in known.attributes:
                         continue
                     end = group_end(text, follow.end())
@@ -245,9 +247,16 @@ class _Rewriter:
             assert follow is not None
             after = follow.end()
             next_byte = text[after : after + 1]
-            if not next_byte or next_byte in b";,)].?:-+/%^|&<>!(":
-                if next_byte == b"(" and word in self.vocabulary.guards:
-                    self._mark("guard", self._first_argument(match.end() - 1), match.start())
+            if not next_byte:
+                continue
+            if next_byte in b";*+-" and self.vocabulary.iterator_pattern.fullmatch(word):
+                if self._begins_statement(text, match.start()):
+                    self._loop(match, closing)
+                continue
+            if next_byte == b"(" and word in self.vocabulary.guards:
+                self._mark("guard", self._first_argument(match.end() - 1), match.start())
+                continue
+            if next_byte in b";,)].?:+-/*%^|&<>!(":
                 continue
             if next_byte == b"=":
                 self._declaring_macro(text, match.start(), closing, after)
@@ -258,8 +267,6 @@ class _Rewriter:
                     self._before_statement(text, match, closing, after)
                 elif next_byte == b"}":
                     self._end_statement(match, closing, after)
-                elif next_byte == b"*" and self.vocabulary.iterator_pattern.fullmatch(word):
-                    self._loop(match, closing)
 
     def fields(self) -> None:
         """Make macros that declare a field of a local structure a field."""
@@ -427,8 +434,7 @@ class _Rewriter:
         self._put(start, opening, keyword)
         self._mark("scoped_guard" if scoped else "iterator", name, start)
         if not self.text[opening + 1 : closing].strip():
-            if closing > opening + 1:
-                self.text[opening + 1] = 0x31
+            self._put(start, closing + 1, keyword + b"(1)")
 
     def _before_statement(self, text: bytes, match: re.Match[bytes], closing: int, after: int) -> None:
         """Decide what `macro(args) word` is: a loop over a statement, a declaration's type, or a whole statement."""
@@ -472,6 +478,10 @@ class _Rewriter:
 
     def _assembly(self, text: bytes, start: int, opening: int) -> None:
         end = group_end(text, opening)
+        before = _word_before(text, start)
+        if before and before not in _KEYWORDS:
+            self._blank(start, end)
+            return
         string = re.compile(rb'"[^"]*+"').search(text, opening, end)
         self._put(start, opening, b"asm")
         if string is not None:

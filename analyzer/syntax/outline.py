@@ -27,6 +27,7 @@ DIRECTIVE = re.compile(
 )
 _MACRO = re.compile(rb"#[ \t]*+define(?:[ \t]|\\\r?\n)++(\w++)\(((?:[^()\n]|\\\r?\n)*+)\)(?:[ \t]|\\\r?\n)*+")
 _OPENS_LINE = re.compile(rb"\{[ \t]*+(?:/\*[^\n]*?\*/[ \t]*+|//[^\n]*+)?\\?\r?\n")
+_COLUMN_ZERO_ITEM = re.compile(rb"\n(?:\{|[A-Za-z_]\w*+[^:\w])")
 _DESIGNATOR = re.compile(rb"\{(?:\s++|/\*.*?\*/)*+\.\w", re.DOTALL)
 _CONDITIONAL = re.compile(rb"^[ \t]*+#[ \t]*+(?:(if)|(endif))", re.MULTILINE)
 _NOISE = re.compile(
@@ -34,6 +35,7 @@ _NOISE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _CALL = re.compile(rb"([A-Za-z_]\w*+)\s*+\(")
+_GROUP = re.compile(rb"\w++\s*+\([^()]*+\)")
 _PAREN = re.compile(rb"[()]")
 _WORD = re.compile(rb"[A-Za-z_]\w*+")
 _STRUCT = re.compile(rb"(?:[A-Za-z_]\w*+\s++)*?(struct|union|enum|class)\b\s*+")
@@ -162,6 +164,16 @@ class _Scanner:
             start = _head_before(data, brace, item.start)
             item = _Item(item.start if start is None else start)
         head = self._head(item.start, brace)
+        groups = self._groups(head)
+        leading = self._leading(head, groups)
+        if leading:
+            item.start += leading
+            head = head[leading:]
+            groups = [
+                (name, at - leading, first - leading, last - leading)
+                for name, at, first, last in groups
+                if at >= leading
+            ]
         if item.initialised >= 0:
             end = self._block_end(brace)
             if not item.after_block or data[item.initialised : brace].strip(b"= \t\n\r") == b"":
@@ -172,7 +184,6 @@ class _Scanner:
             return _Item(brace + 1), brace + 1
         end = self._block_end(brace)
         struct = _STRUCT.match(head.lstrip())
-        groups = self._groups(head)
         if struct is not None and not any(not self.words.is_attribute(group[0]) for group in groups):
             self._struct(item, head, end)
             item.after_block = True
@@ -205,21 +216,17 @@ class _Scanner:
     ) -> None:
         named = [group for group in groups if not self.words.is_attribute(group[0])] or groups[:1]
         typed = self._first_typed(head, groups)
-        shift = 0
         if typed is not None:
-            if typed is not named[0] and not head[: named[0][1]].strip() and not named[0][0].startswith(b"__"):
-                shift = len(head) - len(head[named[0][3] :].lstrip())
             named = [typed]
         word, offset, opening, closing = named[0]
         name, prefix = word, ""
-        made = not self._has_type(head[shift:offset])
+        made = not self._has_type(head[:offset])
         if made or head[closing:].lstrip().startswith(b"("):
             argument = _WORD.match(head, opening + 1 + len(head[opening + 1 :]) - len(head[opening + 1 :].lstrip()))
             if argument is not None and (not made or not head[offset:opening].islower()):
                 name, offset = argument[0], argument.start()
                 prefix = self.words.definition_prefixes.get(word.decode("ascii", "replace").rstrip("0123456789"), "")
-        start = item.start + shift
-        start += len(head[shift:]) - len(head[shift:].lstrip()) if not shift else 0
+        start = item.start + len(head) - len(head.lstrip())
         self.functions.append(
             FunctionText(
                 name=prefix + name.decode("ascii", "replace"),
@@ -227,9 +234,21 @@ class _Scanner:
                 body=brace,
                 end=end,
                 name_offset=item.start + offset,
-                is_static=b"static" in _WORD.findall(head[shift:offset]),
+                is_static=b"static" in _WORD.findall(head[:offset]),
             )
         )
+
+    def _leading(self, head: bytes, groups: list[tuple[bytes, int, int, int]]) -> int:
+        """Return how much of `head` is macros without a semicolon (`EXPORT_SYMBOL(x)`) before the declaration."""
+        at = 0
+        for name, start, _opening, end in groups:
+            if head[at:start].strip() or name.startswith(b"__") or self.words.is_attribute(name):
+                break
+            if not _WORD.match(head[end:].lstrip()) or b"\n" not in head[end : len(head) - len(head[end:].lstrip())]:
+                break
+            if self._has_type(_GROUP.sub(b"", head[end:])):
+                at = end
+        return at
 
     def _first_typed(
         self, head: bytes, groups: list[tuple[bytes, int, int, int]]
@@ -254,7 +273,9 @@ class _Scanner:
         """Return `group`, or if it looks like an attribute (`__size(1)`) a later one that does not."""
         if not group[0].startswith(b"__"):
             return group
-        later = [g for g in groups if g[1] > group[1] and not g[0].startswith(b"__") and not self.words.is_attribute(g[0])]
+        later = [
+            g for g in groups if g[1] > group[1] and not g[0].startswith(b"__") and not self.words.is_attribute(g[0])
+        ]
         return later[0] if later else group
 
     def _has_type(self, before: bytes) -> bool:
@@ -309,7 +330,11 @@ class _Scanner:
             close = self.next_close
             if close != self.failed_close and close < len(data):
                 body = data[brace : close + 2]
-                if body.count(b"{") == body.count(b"}") and (b"#" not in body or _conditionals_balance(body)):
+                if (
+                    body.count(b"{") == body.count(b"}")
+                    and not _COLUMN_ZERO_ITEM.search(body)
+                    and (b"#" not in body or _conditionals_balance(body))
+                ):
                     return close + 2
                 self.failed_close = close
         return self._count_braces(brace)

@@ -82,7 +82,9 @@ def measure(root: Path, macros: bool, path: str) -> Tally:
 def shape(line: str) -> str:
     """Return a line with its names and numbers made alike, to sort causes."""
     line = re.sub(r'"[^"]*"', '"s"', line)
-    line = re.sub(r"\b(?!(?:struct|if|while|for|return|else|do|case|switch|static|const|unsigned|int)\b)[a-z]\w*", "a", line)
+    line = re.sub(
+        r"\b(?!(?:struct|if|while|for|return|else|do|case|switch|static|const|unsigned|int)\b)[a-z]\w*", "a", line
+    )
     return re.sub(r"\b\d\w*", "1", re.sub(r"\b[A-Z]\w*", "A", line))[:70]
 
 
@@ -110,11 +112,18 @@ def main(root: Path, under: str, jobs: int, sample: int, show: int, macros: bool
         for path in paths:
             total.add(work(path))
     named = [failure for failure in total.failures if failure[0]]
-    click.echo(f"files {len(paths)}   MB {total.size / 1e6:.1f}   variants {total.variants}   seconds {time.perf_counter() - start:.1f}")
-    click.echo(f"outline {total.size / 1e6 / max(total.outline_seconds, 1e-9):.1f} MB/s   "
-               f"parse {1e3 * total.parse_seconds / max(total.functions, 1):.3f} ms per function")
+    click.echo(
+        f"files {len(paths)}   MB {total.size / 1e6:.1f}   variants {total.variants}   seconds {time.perf_counter() - start:.1f}"
+    )
+    click.echo(
+        f"outline {total.size / 1e6 / max(total.outline_seconds, 1e-9):.1f} MB/s   "
+        f"parse {1e3 * total.parse_seconds / max(total.functions, 1):.3f} ms per function"
+    )
     click.echo(f"{'':12}{'functions':>12}{'clean':>12}{'rate':>10}")
-    for title, count, failed in (("all", total.functions, len(total.failures)), ("vocabulary", total.vocabulary, len(named))):
+    for title, count, failed in (
+        ("all", total.functions, len(total.failures)),
+        ("vocabulary", total.vocabulary, len(named)),
+    ):
         click.echo(f"{title:12}{count:12}{count - failed:12}{100 * (count - failed) / max(count, 1):9.3f}%")
     causes = Counter(shape(line) for _, _, line in total.failures)
     click.echo("\ncauses of what is left (first line with an error, names made alike)")
