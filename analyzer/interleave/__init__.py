@@ -3,13 +3,18 @@
 Contexts are finite automata (`Context`, built with `ContextBuilder`), the
 shared state and the invariants are data (`Page`, `Invariant`), and `search`
 gives the shortest trace to each invariant that some interleaving breaks.
+
+To get a context from a control-flow graph: one node for each program point
+(any hashable label), one edge for each instruction, silent if it does not
+concern the page, and one edge for each outcome of a branch, with a guard if
+the condition is about the page. `connect` puts contexts one after the other
+(isolate, then migrate), `only_while_owned` ties a freeing owner to what it
+owns, and `search` removes silent edges by itself.
 """
 
 from analyzer.interleave.automaton import (
     DISOWN,
     GET,
-    LIST_ADD,
-    LIST_DEL,
     PUT,
     REFERENCED,
     UNREFERENCED,
@@ -23,6 +28,9 @@ from analyzer.interleave.automaton import (
     busy,
     callback,
     flag_is,
+    list_add,
+    list_del,
+    listed_is,
     local_is,
     owned_is,
     release,
@@ -31,14 +39,13 @@ from analyzer.interleave.automaton import (
 )
 from analyzer.interleave.page import Flag, Invariant, Page, Trigger, standard_invariants
 from analyzer.interleave.search import DEFAULT_MAX_STATES, SearchResult, TraceStep, Violation, search
+from analyzer.interleave.trace import finding_steps
 from analyzer.interleave.transform import compress, connect, only_while_owned
 
 __all__ = [
     "DEFAULT_MAX_STATES",
     "DISOWN",
     "GET",
-    "LIST_ADD",
-    "LIST_DEL",
     "PUT",
     "REFERENCED",
     "UNREFERENCED",
@@ -60,7 +67,11 @@ __all__ = [
     "callback",
     "compress",
     "connect",
+    "finding_steps",
     "flag_is",
+    "list_add",
+    "list_del",
+    "listed_is",
     "local_is",
     "only_while_owned",
     "owned_is",

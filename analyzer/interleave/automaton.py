@@ -31,7 +31,7 @@ class Op(StrEnum):
     REFERENCED_IS = "referenced-is"
     """Guard: the reference count is above zero, or (value false) it is zero."""
     LISTED_IS = "listed-is"
-    """Guard: the page is on some list, or (value false) on none."""
+    """Guard: the page is on the list `name`, or (value false) is not; "" is any list at all."""
 
     ACQUIRE = "acquire"
     """Effect: take the lock `name`; the edge waits until nobody holds it."""
@@ -117,6 +117,21 @@ def release(lock: str) -> Atom:
     return Atom(Op.RELEASE, lock)
 
 
+def listed_is(name: str = "", value: bool = True) -> Atom:
+    """Return the guard that the page is (or is not) on the shared list, or on any list."""
+    return Atom(Op.LISTED_IS, name, value)
+
+
+def list_add(name: str = "") -> Atom:
+    """Return the effect that puts the page on the shared list, or on the context's own."""
+    return Atom(Op.LIST_ADD, name)
+
+
+def list_del(name: str = "") -> Atom:
+    """Return the effect that takes the page off the shared list, or off the context's own."""
+    return Atom(Op.LIST_DEL, name)
+
+
 def callback(name: str) -> Atom:
     """Return the marker of an owner's callback."""
     return Atom(Op.CALLBACK, name)
@@ -127,8 +142,6 @@ PUT = Atom(Op.PUT)
 DISOWN = Atom(Op.DISOWN)
 REFERENCED = Atom(Op.REFERENCED_IS)
 UNREFERENCED = Atom(Op.REFERENCED_IS, value=False)
-LIST_ADD = Atom(Op.LIST_ADD)
-LIST_DEL = Atom(Op.LIST_DEL)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -223,7 +223,8 @@ class _Encoder:
             case Op.REFERENCED_IS:
                 return self._reference_mask, 0, not atom.value
             case _:
-                return self._any_list, 0, not atom.value
+                mask = _named(self._list, atom.name, "list") if atom.name else self._any_list
+                return mask, 0, not atom.value
 
 
 def _named(table: dict[str, Field], name: str, kind: str) -> Field:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from analyzer.interleave import (
     DISOWN,
     GET,
-    LIST_ADD,
-    LIST_DEL,
     PUT,
     REFERENCED,
     Atom,
@@ -25,6 +23,9 @@ from analyzer.interleave import (
     busy,
     callback,
     flag_is,
+    list_add,
+    list_del,
+    listed_is,
     owned_is,
     release,
     search,
@@ -95,7 +96,7 @@ def _isolation(
     builder.edge("callback", "refuse", text="")
     builder.edge("refuse", "put", DROP, text="unlock_page")
     builder.edge("put", "gone", PUT, text="put_page")
-    builder.edge("unlocked", "listed", LIST_ADD, text="list_add")
+    builder.edge("unlocked", "listed", list_add(), text="list_add")
 
 
 def _dispose(builder: ContextBuilder) -> None:
@@ -105,9 +106,9 @@ def _dispose(builder: ContextBuilder) -> None:
     locked` to `restored`, is the generation's own.
     """
     builder.edge("done", "done unlocked", DROP, text="unlock_page")
-    builder.edge("done unlocked", "put", LIST_DEL, text="list_del")
+    builder.edge("done unlocked", "put", list_del(), text="list_del")
     builder.edge("fail", "fail unlocked", DROP, text="unlock_page")
-    builder.edge("fail unlocked", "putback", LIST_DEL, text="list_del")
+    builder.edge("fail unlocked", "putback", list_del(), text="list_del")
     builder.edge("putback", "putback locked", TAKE, text="lock_page")
     builder.edge("restored", "put", DROP, text="unlock_page")
 
@@ -255,5 +256,53 @@ def v6_17(*, callback_refuses: bool = True, owner_clears_isolated: bool = False)
     else:
         owner.edge("locked", "reset")
     _owner_lets_go(owner)
+    contexts.append(owner.build("start"))
+    return _scenario(page, tuple(contexts))
+
+
+def balloon(*, callback_refuses: bool = True) -> Scenario:
+    """Return a balloon of 2026, which knows a lock and a list of its own and leaves the page lock to the core."""
+    guard = "balloon_pages_lock"
+    pages = "balloon pages"
+    page = Page(
+        lock=LOCK,
+        flags=(Flag("movable", initial=True), Flag("isolated")),
+        other_locks=(guard,),
+        lists=(pages,),
+        on_lists=(pages,),
+    )
+    contexts = []
+    for name in SCAN:
+        builder = ContextBuilder(name, "isolator")
+        _isolation(builder, (acquire(guard),), (flag_is("isolated", False),))
+        alive = (owned_is(),) if callback_refuses else ()
+        builder.edge("accepted", "mine", *alive, callback("isolate"), list_del(pages), text="list_del")
+        builder.edge("accepted", "dead", owned_is(False), text="was released")
+        builder.edge("dead", "refuse", release(guard), text="spin_unlock")
+        builder.edge("mine", "back", release(guard), text="spin_unlock")
+        builder.edge("back", "marked", set_flag("isolated"), text="SetPageMovableOpsIsolated")
+        builder.edge("marked", "unlocked", DROP, text="unlock_page")
+        builder.edge("listed", "locked again", TAKE, text="lock_page")
+        builder.edge("locked again", "window", acquire(guard), text="spin_lock")
+        builder.edge("window", "cleared", owned_is(False), release(guard), text="page was released")
+        builder.edge("window", "moved", owned_is(), callback("migrate"), DISOWN, text="old page replaced")
+        builder.edge("moved", "replaced", release(guard), text="spin_unlock")
+        builder.edge("replaced", "cleared", PUT, text="put_page")
+        builder.edge("cleared", "done", set_flag("isolated", False), text="ClearPageMovableOpsIsolated")
+        builder.edge("listed", "putback", list_del(), text="list_del")
+        builder.edge("putback locked", "guarded", acquire(guard), text="spin_lock")
+        builder.edge("guarded", "put back", owned_is(), callback("putback"), list_add(pages), text="list_add")
+        builder.edge("guarded", "put back", owned_is(False), text="page was released")
+        builder.edge("put back", "open", release(guard), text="spin_unlock")
+        builder.edge("open", "restored", set_flag("isolated", False), text="ClearPageMovableOpsIsolated")
+        _dispose(builder)
+        contexts.append(builder.build("scan"))
+    owner = ContextBuilder(OWNER, "owner")
+    owner.edge("start", "locked", acquire(guard), text="spin_lock")
+    owner.edge("locked", "taken", listed_is(pages), list_del(pages), text="list_del")
+    owner.edge("locked", "unlocked, nothing", release(guard), text="spin_unlock")
+    owner.edge("taken", "released", DISOWN, text="set_page_private")
+    owner.edge("released", "unlocked", release(guard), text="spin_unlock")
+    owner.edge("unlocked", "gone", PUT, text="put_page")
     contexts.append(owner.build("start"))
     return _scenario(page, tuple(contexts))

@@ -9,7 +9,7 @@ from itertools import groupby
 import pytest
 
 from tests.unit.interleave.oracle import MUTANT_PATCHES, TREES
-from tests.unit.interleave.sequences import Scenario, broken, v3, v4, v6_17
+from tests.unit.interleave.sequences import Scenario, balloon, broken, v3, v4, v6_17
 
 EXPECTED = {entry.get("id", entry["base"]): entry for entry in (*TREES, *MUTANT_PATCHES)}
 
@@ -18,7 +18,7 @@ SCENARIO_BY_ID = {
     "v4": v4(),
     "v6.0": v4(),
     "v6.17": v6_17(),
-    "v2026": v6_17(),
+    "v2026": balloon(),
     **{
         f"{base}-{name}": scenario
         for base in ("v4", "v6.0")
@@ -32,6 +32,7 @@ SCENARIO_BY_ID = {
     },
     "v6.17-callback-accepts-released": v6_17(callback_refuses=False),
     "v6.17-owner-clears-isolated": v6_17(owner_clears_isolated=True),
+    "v2026-balloon-accepts-released": balloon(callback_refuses=False),
 }
 
 

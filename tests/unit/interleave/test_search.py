@@ -5,8 +5,6 @@ import pytest
 from analyzer.interleave import (
     DISOWN,
     GET,
-    LIST_ADD,
-    LIST_DEL,
     PUT,
     REFERENCED,
     UNREFERENCED,
@@ -23,6 +21,9 @@ from analyzer.interleave import (
     busy,
     callback,
     flag_is,
+    list_add,
+    list_del,
+    listed_is,
     local_is,
     owned_is,
     release,
@@ -72,7 +73,7 @@ def test_balanced_contexts_break_nothing() -> None:
         (line("A", DISOWN, callback("isolate")), "isolate-released-page"),
         (line("A", DISOWN, callback("migrate")), "callback-on-released-page"),
         (line("A", DISOWN, callback("putback")), "callback-on-released-page"),
-        (line("A", LIST_ADD, LIST_ADD), "page-on-two-lists"),
+        (line("A", list_add(), list_add()), "page-on-two-lists"),
         (line("A", PUT, set_flag("mark")), "flag-after-last-reference"),
         (line("A", PUT, acquire("L")), "flag-after-last-reference"),
         (line("A", acquire("L"), PUT, release("L")), "flag-after-last-reference"),
@@ -89,7 +90,7 @@ def test_one_step_breaks_one_invariant(context: Context, invariant: str) -> None
     "context",
     [
         line("A", callback("isolate"), DISOWN),
-        line("A", LIST_ADD, LIST_DEL, LIST_ADD),
+        line("A", list_add(), list_del(), list_add()),
         line("A", PUT, set_flag("back", False), flag_is("mark", False)),
         line("A", PUT, acquire("M"), release("M")),
         line("A", acquire("L"), release("L"), PUT),
@@ -151,10 +152,17 @@ def test_owned_is_follows_disown() -> None:
 
 def test_shared_list_is_one_list_for_all() -> None:
     page = Page(lock="L", flags=(), lists=("pool",), on_lists=("pool",))
-    leave = Atom(Op.LIST_DEL, "pool")
+    leave = list_del("pool")
 
-    assert broken(search(page, [line("A", LIST_ADD)], standard_invariants(page))) == {"page-on-two-lists"}
-    assert broken(search(page, [line("A", leave, LIST_ADD), line("B", leave)], standard_invariants(page))) == set()
+    assert broken(search(page, [line("A", list_add())], standard_invariants(page))) == {"page-on-two-lists"}
+    assert broken(search(page, [line("A", leave, list_add()), line("B", leave)], standard_invariants(page))) == set()
+
+
+def test_guard_on_a_list_by_name_or_on_any() -> None:
+    page = Page(lock="L", flags=(), lists=("pool", "other"), on_lists=("pool",))
+
+    assert reached(line("A", (listed_is("pool"), listed_is("other", False), listed_is()), HERE), page=page)
+    assert not reached(line("A", list_del("pool"), listed_is(), HERE), page=page)
 
 
 def test_trace_prefers_few_switches_and_the_first_context() -> None:
@@ -178,7 +186,7 @@ def test_trace_steps_carry_place_and_role() -> None:
 
 
 def test_run_ends_at_an_invariant_that_ends_it() -> None:
-    context = line("A", DISOWN, callback("migrate"), LIST_ADD, LIST_ADD)
+    context = line("A", DISOWN, callback("migrate"), list_add(), list_add())
 
     assert broken(search(PAGE, [context], RULES)) == {"callback-on-released-page"}
 
@@ -217,7 +225,7 @@ def test_same_input_gives_the_same_result() -> None:
     [
         (line("A", flag_is("nope")), "the page has no flag called 'nope'"),
         (line("A", acquire("nope")), "the page has no lock called 'nope'"),
-        (line("A", Atom(Op.LIST_ADD, "nope")), "the page has no list called 'nope'"),
+        (line("A", list_add("nope")), "the page has no list called 'nope'"),
     ],
 )
 def test_unknown_name_is_an_error(context: Context, message: str) -> None:

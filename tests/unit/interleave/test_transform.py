@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from analyzer.interleave import (
     DISOWN,
     GET,
-    LIST_ADD,
     PUT,
     Atom,
     Context,
@@ -39,7 +38,6 @@ ATOMS = [
     GET,
     PUT,
     DISOWN,
-    LIST_ADD,
     acquire("L"),
     busy("L"),
     release("L"),
