@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
-from analyzer.patch.hunks import RestoredHunk, Unit, restore_hunk
+from analyzer.patch.hunks import Following, RestoredHunk, Unit, restore_hunk
 from analyzer.patch.paths import NOWHERE, Names, is_epoch, read_name, resolve_names, split_git_names
 from analyzer.patch.quoting import Quoting, quoting_of_start
 from analyzer.patch.records import FileKind, FilePatch, Hunk, HunkLine, MailLine
@@ -36,7 +36,7 @@ KEYWORD = re.compile(
 )
 OPENING = frozenset({"diff --git ", "diff --cc ", "diff --combined ", "diff -", "Index: "})
 ONCE = frozenset({"diff --git ", "diff --cc ", "diff --combined ", "--- ", "+++ "})
-WRAPPED_HEADERS = ("diff --git ", "--- ", "+++ ", "rename ", "copy ", "Index: ")
+WRAPPED_HEADERS = ("diff -", "--- ", "+++ ", "rename ", "copy ", "Index: ")
 BOUNDARY = re.compile(r"diff --git |diff --cc |diff --combined |@@ -\d|@@@+ -\d|Index: |=====")
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&"))
 LEADING_NBSP = re.compile("[ +\\-]?[ \\t]*\u00a0")
@@ -57,7 +57,7 @@ def read_diff(body: tuple[MailLine, ...]) -> DiffText:
     """Return the files that the lines change; an empty result when there is no diff in them."""
     text = DiffText()
     lines = _without_archive_marks(body, text.repairs)
-    starts = _starts(lines)
+    starts = _starts(lines, text.notes)
     if not starts:
         return text
     _Reader(lines, starts, text).run()
@@ -77,17 +77,17 @@ def _without_archive_marks(body: tuple[MailLine, ...], repairs: Counter[str]) ->
     return lines
 
 
-def _starts(lines: list[MailLine]) -> dict[int, tuple[Quoting, str]]:
+def _starts(lines: list[MailLine], notes: list[str]) -> dict[int, tuple[Quoting, str]]:
     """Return the lines that begin a file or hunk, all of the outermost diff of the message."""
     found: dict[int, tuple[Quoting, str]] = {}
     for index, line in enumerate(lines):
         start = quoting_of_start(line.text)
         if start and _is_start(lines, index, *start):
             found[index] = start
-    headed = {q for q, text in found.values() if not text.startswith("@@")}
-    if not headed:
-        headed = {q for q, _ in found.values()}
+    headed = {q for q, text in found.values() if not text.startswith("@@")} or {q for q, _ in found.values()}
     if any(q.levels == 0 for q in headed):
+        if any(q.levels for q in headed):
+            notes.append("a diff that the mail quotes is left out: it has one of its own")
         indent = min(q.blanks for q in headed if q.levels == 0)
         return {i: s for i, s in found.items() if s[0].levels == 0 and s[0].blanks == indent}
     return {i: s for i, s in found.items() if s[0].levels}
@@ -184,6 +184,7 @@ class _Reader:
             else:
                 at = self._read_hunk(at, quoting)
         self._finish_file()
+        self._out.files = _without_stuffing(self._out.files, self._out.repairs)
 
     def _text(self, at: int, quoting: Quoting) -> str | None:
         return quoting.strip(self._lines[at].text) if at < len(self._lines) else None
@@ -231,8 +232,8 @@ class _Reader:
         old_start, new_start = int(found[1]), int(found[3])
         old, new = int(found[2] or 1), int(found[4] or 1)
         header = Unit(text, line.number, len(line.text), line.soft)
-        units, positions, may_be_cut = self._hunk_units(at + 1, quoting, old + new)
-        restored = restore_hunk(header, found[5], units, old, new, may_be_cut)
+        units, positions, following = self._hunk_units(at + 1, quoting, old + new)
+        restored = restore_hunk(header, found[5], units, old, new, following)
         self._out.repairs.update(restored.repairs)
         if self._file is None:
             self._out.problems.append(f"line {line.number}: hunk without the name of its file")
@@ -240,8 +241,8 @@ class _Reader:
             self._file.hunks.append(_read_hunk_lines(restored, (old_start, old, new_start, new), line.number))
         return positions[restored.used - 1] + 1 if restored.used else at + 1
 
-    def _hunk_units(self, at: int, quoting: Quoting, size: int) -> tuple[list[Unit], list[int], bool]:
-        """Return the lines that may belong to a hunk, their indices, and whether the mail may have cut it off."""
+    def _hunk_units(self, at: int, quoting: Quoting, size: int) -> tuple[list[Unit], list[int], Following]:
+        """Return the lines that may belong to a hunk, their indices, and what comes after them."""
         units: list[Unit] = []
         positions: list[int] = []
         gap = False
@@ -252,13 +253,19 @@ class _Reader:
             if text is None:
                 gap = True
             elif at in self._starts or BOUNDARY.match(text):
-                return units, positions, gap
+                return units, positions, self._following(text, gap)
             else:
                 units.append(Unit(text, line.number, len(line.text), line.soft, gap))
                 positions.append(at)
                 gap = False
             at += 1
-        return units, positions, gap or quoting.levels > 0
+        return units, positions, Following.CUT if gap or quoting.levels else Following.END
+
+    @staticmethod
+    def _following(text: str, gap: bool) -> Following:
+        if gap:
+            return Following.CUT
+        return Following.HUNK if text.startswith("@@") else Following.FILE
 
     def _finish_file(self) -> None:
         """Turn the header and hunks at hand into a file of the patch."""
@@ -287,6 +294,31 @@ class _Reader:
         elif kind is FileKind.BINARY:
             self._out.problems.append(f"{file.path}: binary change (line {header.line}) is not judged")
         self._out.files.append(file)
+
+
+def _without_stuffing(files: list[FilePatch], repairs: Counter[str]) -> list[FilePatch]:
+    """Drop the blank that some clients put before every line that begins with one, context lines that is.
+
+    It is there when all context lines have one, and one of them stands where
+    kernel code has none: before a tab, or alone before a word.
+    """
+    context = [line.text for f in files for h in f.hunks for line in h.lines if line.kind == " " and line.text.strip()]
+    telling = [text for text in context if re.match(rb" (\t|[^ *])", text)]
+    if not telling or len(context) < 3 or not all(text.startswith(b" ") for text in context):
+        return files
+    tabs = any(b"\t" in text for text in context)
+    repairs["space-stuffed"] += len(context)
+
+    def unstuffed(line: HunkLine) -> HunkLine:
+        shallow = len(line.text) - len(line.text.lstrip(b" ")) < 4
+        if line.kind != " " or not line.text.startswith(b" ") or not (tabs or shallow):
+            return line
+        return replace(line, text=line.text[1:])
+
+    return [
+        replace(file, hunks=tuple(replace(hunk, lines=tuple(map(unstuffed, hunk.lines))) for hunk in file.hunks))
+        for file in files
+    ]
 
 
 def _kind_of(header: _Header) -> FileKind:

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 MAX_STEPS = 400_000
 WRAP_COLUMN = 66  # mail clients and archives wrap at 68 to 80 columns
@@ -34,6 +35,15 @@ class Unit:
     width: int
     soft: bool = False
     after_gap: bool = False
+
+
+class Following(Enum):
+    """What comes after the lines that may belong to a hunk; CUT is the end of what somebody quoted."""
+
+    HUNK = auto()
+    FILE = auto()
+    END = auto()
+    CUT = auto()
 
 
 @dataclass(slots=True)
@@ -69,20 +79,43 @@ class RestoredHunk:
         return old, new
 
 
-def restore_hunk(header: Unit, section: str, units: list[Unit], old: int, new: int, at_end: bool) -> RestoredHunk:
+def restore_hunk(
+    header: Unit, section: str, units: list[Unit], old: int, new: int, following: Following
+) -> RestoredHunk:
     """Return the hunk of `old` and `new` lines that begins at `units[0]`.
 
-    `units` end where the next file or hunk begins, or with the mail (`at_end`).
+    `units` go up to what is `following`. Counts that are wrong although
+    nothing else is damaged (the diff was edited by hand) are counted anew.
     """
-    steps = _plain_reading(units, old, new)
+    steps = _plain_reading(units, old, new, following)
     if steps is None:
-        steps = _cheapest_reading(header, units, old, new, at_end)
+        steps = _cheapest_reading(header, units, old, new, following)
     if steps is None:
-        return _truncated(header, section, units, old, new)
+        steps = _recounted(units, following)
+        if steps is None:
+            return _truncated(header, section, units, old, new)
+        hunk = _build(header, section, units, steps)
+        hunk.repairs["recounted"] += 1
+        return hunk
     return _build(header, section, units, steps)
 
 
-def _plain_reading(units: list[Unit], old: int, new: int) -> list[str] | None:
+def _recounted(units: list[Unit], following: Following) -> list[str] | None:
+    """Return the plain reading of all units, whatever the counts are; None when a line is no hunk line.
+
+    What somebody quoted is never counted anew: there lines are missing more likely.
+    """
+    if following is Following.CUT or any(unit.after_gap for unit in units):
+        return None
+    end = next((at for at, unit in enumerate(units) if SIGNATURE.match(unit.text)), len(units))
+    while end and following is Following.END and not units[end - 1].text.strip():
+        end -= 1
+    if not end or any(unit.text[:1] not in ("", " ", "+", "-", "\\") for unit in units[:end]):
+        return None
+    return ["end" if unit.text[:1] == "\\" else "mark" if unit.text else "blank" for unit in units[:end]]
+
+
+def _plain_reading(units: list[Unit], old: int, new: int, following: Following) -> list[str] | None:
     """Return the reading of a hunk that needs no guess; None when it needs one."""
     steps: list[str] = []
     for unit in units:
@@ -99,25 +132,29 @@ def _plain_reading(units: list[Unit], old: int, new: int) -> list[str] | None:
         if old < 0 or new < 0:
             return None
         steps.append("mark" if mark else "blank")
-    if (old, new) != (0, 0) or _end_cost(units, len(steps)):
+    if (old, new) != (0, 0) or _end_cost(units, len(steps), following):
         return None
     return steps
 
 
-def _end_cost(units: list[Unit], at: int) -> int:
+def _end_cost(units: list[Unit], at: int, following: Following) -> int:
     """Return how unlikely it is that the hunk ends before `units[at]`."""
-    if at >= len(units) or units[at].after_gap:
+    blank = at
+    while blank < len(units) and not units[blank].after_gap and not units[blank].text.strip():
+        blank += 1
+    if blank == len(units):
+        return 0 if blank == at or following in (Following.END, Following.CUT) else 4
+    text = units[blank].text
+    if units[blank].after_gap or SIGNATURE.match(text) or text.startswith("---"):
         return 0
-    text = units[at].text
-    if not text.strip() or SIGNATURE.match(text) or text.startswith("---"):
-        return 0
-    return 8 if text[0] in "+-" else 6 if text[0] in " \t" else 2
+    cost = 8 if text[0] in "+-" else 6 if text[0] in " \t" else 2
+    return cost if blank == at else cost // 2 if text[0] in "+- \t" else 0
 
 
 State = tuple[int, int, int]
 
 
-def _cheapest_reading(header: Unit, units: list[Unit], old: int, new: int, at_end: bool) -> list[str] | None:
+def _cheapest_reading(header: Unit, units: list[Unit], old: int, new: int, following: Following) -> list[str] | None:
     """Return the steps of the least damaged reading that meets the counts (Dijkstra); None if there is none."""
     queue: list[tuple[int, State]] = [(0, (0, old, new))]
     best: dict[State, int] = {(0, old, new): 0}
@@ -132,7 +169,7 @@ def _cheapest_reading(header: Unit, units: list[Unit], old: int, new: int, at_en
             continue
         if state == finish:
             return _steps_to(finish, came)
-        for step, price, after in _choices(header, units, state, at_end, finish):
+        for step, price, after in _choices(header, units, state, following, finish):
             total = cost + price
             if total < best.get(after, total + 1):
                 best[after] = total
@@ -151,14 +188,14 @@ def _steps_to(state: State, came: dict[State, tuple[State, str]]) -> list[str]:
 
 
 def _choices(
-    header: Unit, units: list[Unit], state: State, at_end: bool, finish: State
+    header: Unit, units: list[Unit], state: State, following: Following, finish: State
 ) -> Iterator[tuple[str, int, State]]:
     """Yield (step, price, next state) for what the next unit may be."""
     at, old, new = state
     if (old, new) == (0, 0):
-        yield "finish", _end_cost(units, at), finish
+        yield "finish", _end_cost(units, at, following), finish
     if at >= len(units):
-        if old == new and 0 < old <= 3 and not at_end:
+        if old == new and 0 < old <= 3 and following is not Following.CUT:
             yield "lost", 3, (at, old - 1, new - 1)
         return
     unit = units[at]

@@ -363,14 +363,17 @@ def _parameter(headers: Message, name: str, field: str) -> str:
 
 def _text_of(headers: Message, name: str) -> str:
     """Return a header with its encoded words decoded as far as they can be."""
-    value = headers.get(name)
-    if value is None:
-        return ""
+    value = next((value for field, value in headers.raw_items() if field.lower() == name.lower()), "")
+    raw = value.encode("utf-8", "surrogateescape")
     try:
-        text = str(make_header(decode_header(value)))
+        value = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        value = raw.decode("latin-1")
+    try:
+        value = str(make_header(decode_header(value)))
     except (LookupError, ValueError, HeaderParseError):
-        text = str(value)
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\n", " ").strip()
+        value = value.strip()
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\n", " ").strip()
 
 
 def _addresses(headers: Message, name: str) -> tuple[str, ...]:

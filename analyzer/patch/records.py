@@ -229,7 +229,7 @@ class Placement:
         if self.fuzz:
             words.append(f"fuzz {self.fuzz}")
         if self.whitespace:
-            words.append("white space differs")
+            words.append("compared without white space")
         if self.partial:
             words.append("cut off, its whole part only")
         return f"{self.path}: hunk {self.number}: {', '.join(words)}" if words else ""

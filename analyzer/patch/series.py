@@ -8,7 +8,7 @@ the notes of the series that remains.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.utils import parseaddr, parsedate_to_datetime
 
 from analyzer.patch.records import Patch, Series
@@ -128,8 +128,14 @@ def _take_group(postings: list[_Posting]) -> list[_Posting]:
 
 
 def _is_version_of(one: _Posting, other: _Posting) -> bool:
-    """Tell whether two postings are versions of one series: same titles, mostly, or one thread."""
-    if not one.patches or not other.patches or one.patches[0].from_log or other.patches[0].from_log:
+    """Tell whether two postings are versions of one series: same titles, mostly, or one thread.
+
+    A reply that quotes a patch of the other posting goes with that posting.
+    """
+    if not one.patches or not other.patches:
+        quote, posting = (one, other) if other.patches else (other, one)
+        return any(patch.in_reply_to in posting.ids for patch in quote.quoted)
+    if one.patches[0].from_log or other.patches[0].from_log:
         return False
     if one.version == other.version and one.total != other.total:
         return False
@@ -142,12 +148,10 @@ def _is_version_of(one: _Posting, other: _Posting) -> bool:
 
 def _finish(group: list[_Posting]) -> Iterator[Series]:
     """Yield the series that remains of all versions of it, and what only quotes something unknown."""
-    alone = [posting for posting in group if not posting.patches]
-    for posting in alone:
-        for patch in posting.quoted:
-            yield Series(patch.title, patch.version, (patch,))
     versions = [posting for posting in group if posting.patches]
     if not versions:
+        for patch in (patch for posting in group for patch in posting.quoted):
+            yield Series(patch.title, patch.version, (patch,))
         return
     notes: list[str] = []
     newest = versions[-1]
@@ -163,7 +167,7 @@ def _finish(group: list[_Posting]) -> Iterator[Series]:
         else:
             notes.append(f"v{newest.version} is taken; v{older.version} ({len(older.patches)} patches) is left out")
     patches = list(chosen.values()) if newest.total else _in_time(newest.patches)
-    for posting in versions:
+    for posting in group:
         notes += [f"reply that quotes a patch is left out: {patch.subject}" for patch in posting.quoted]
         if posting.duplicates:
             notes.append(f"{posting.duplicates} duplicate mails are left out")
@@ -205,12 +209,3 @@ def _mail_date(text: str) -> str:
         day, month, number, clock, year, zone = words
         return f"{day}, {number} {month} {year} {clock} {zone}"
     return text
-
-
-def renumbered(series: Series) -> Series:
-    """Return the series with its patches numbered from 1 where their subjects say nothing."""
-    if all(patch.total for patch in series.patches):
-        return series
-    total = len(series.patches)
-    patches = tuple(replace(patch, number=at, total=total) for at, patch in enumerate(series.patches, 1))
-    return replace(series, patches=patches)

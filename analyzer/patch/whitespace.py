@@ -51,6 +51,7 @@ class Indenter:
         """Learn from `pairs` of (line in the mail, the same line in the file)."""
         exact: dict[int, Counter[bytes]] = {}
         shifts: Counter[int] = Counter()
+        widths: Counter[int] = Counter()
         tabs = False
         for mail, file in pairs:
             have, want = indentation(mail), indentation(file)
@@ -65,9 +66,14 @@ class Indenter:
             if b"\t" in want:
                 tabs = True
                 shifts[len(want.expandtabs(TAB)) - len(have)] += 1
+                if have and want.strip(b"\t") == b"" and len(have) % len(want) == 0:
+                    widths[len(have) // len(want)] += 1
         self.active = tabs
         self._exact = {width: seen.most_common(1)[0][0] for width, seen in exact.items()} if tabs else {}
-        self._shift = shifts.most_common(1)[0][0] if shifts else 0
+        self._shift, shifted = shifts.most_common(1)[0] if shifts else (0, 0)
+        self._tab, scaled = widths.most_common(1)[0] if widths else (0, 0)
+        if scaled <= shifted:
+            self._tab = 0
 
     def __call__(self, line: bytes) -> bytes:
         """Return the line with its indentation as the file has it."""
@@ -76,6 +82,9 @@ class Indenter:
             return line
         if len(have) in self._exact:
             return self._exact[len(have)] + line[len(have) :]
+        if self._tab:
+            count, rest = divmod(len(have), self._tab)
+            return b"\t" * count + b" " * rest + line[len(have) :]
         return (tabbed(len(have) + self._shift) if have else b"") + line[len(have) :]
 
 
