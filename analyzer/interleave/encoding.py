@@ -31,13 +31,13 @@ class Code(IntEnum):
     PUT = 4
     """Count down, stay at zero; reaching zero frees the page."""
     CHECK = 5
-    """Invariant number `second` is broken if all of `first` hold."""
+    """Invariant number `second` is broken if all conditions of set number `first` hold."""
 
 
 Condition = tuple[int, int, bool]
 """Mask, value, and whether the masked state must equal the value or differ from it."""
 
-Instruction = tuple[Code, int, int] | tuple[Code, tuple[Condition, ...], int]
+Instruction = tuple[Code, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Encoding:
     reference_limit: int
     free_keep: int
     free_set: int
+    conditions: tuple[tuple[Condition, ...], ...]
 
 
 class _Layout:
@@ -89,7 +90,8 @@ def encode(page: Page, contexts: Sequence[Context], invariants: Sequence[Invaria
     """Return the initial state and the compiled edges.
 
     Raises RuleError if an atom or an invariant names a flag, lock or list that
-    the page does not have, or if the page or contexts are ill-formed.
+    the page does not have, if the page names one twice or starts without a
+    reference, or if there is no context. Nodes must be numbered from 0.
     """
     return _Encoder(page, contexts, invariants).encode()
 
@@ -100,9 +102,14 @@ class _Encoder:
             raise RuleError("a search needs at least one context")
         if not 0 < page.references <= page.max_references:
             raise RuleError("the page must start with a reference, and no more than max_references")
+        names = [*(flag.name for flag in page.flags), page.lock, *page.other_locks, *page.lists]
+        for name in names:
+            if names.count(name) > 1:
+                raise RuleError(f"the page has more than one flag, lock or list called {name!r}")
         self._page = page
         self._contexts = contexts
         self._invariants = invariants
+        self._conditions: list[tuple[Condition, ...]] = []
         layout = _Layout()
         self._pc = [layout.field(max(context.nodes)) for context in contexts]
         self._local = [{name: layout.field(1)[1] for name in _local_names(context)} for context in contexts]
@@ -130,21 +137,21 @@ class _Encoder:
             initial |= _named(self._list, name, "list")
         for (shift, _), context in zip(self._pc, self._contexts, strict=True):
             initial |= context.entry << shift
+        edges = tuple(self._compile_context(index, context) for index, context in enumerate(self._contexts))
         return Encoding(
             initial=initial,
             pc_shift=tuple(shift for shift, _ in self._pc),
             pc_mask=tuple(mask >> shift for shift, mask in self._pc),
-            edges=tuple(self._compile_context(index, context) for index, context in enumerate(self._contexts)),
+            edges=edges,
             reference_mask=self._reference_mask,
             reference_unit=self._reference_unit,
             reference_limit=page.max_references * self._reference_unit,
             free_keep=free_keep,
             free_set=free_set,
+            conditions=tuple(self._conditions),
         )
 
     def _compile_context(self, index: int, context: Context) -> tuple[tuple[CompiledEdge, ...], ...]:
-        if min(context.nodes) < 0:
-            raise RuleError(f"context {context.name}: nodes are numbered from 0")
         compiled: list[list[CompiledEdge]] = [[] for _ in range(max(context.nodes) + 1)]
         for number, edge in enumerate(context.edges):
             compiled[edge.source].append(self._compile_edge(index, number, edge))
@@ -158,7 +165,6 @@ class _Encoder:
         mask = value = 0
         while instructions and instructions[0][0] is Code.EQUAL:
             _, more, wanted = instructions[0]
-            assert isinstance(more, int)
             if (mask & more) and (value ^ wanted) & mask & more:
                 break
             mask, value = mask | more, value | wanted
@@ -172,7 +178,8 @@ class _Encoder:
         for number, invariant in enumerate(self._invariants):
             if any(trigger.matches(atom) for trigger in invariant.triggers):
                 conditions = tuple(self._condition(index, guard, about=atom) for guard in invariant.broken_if)
-                checks.append((Code.CHECK, conditions, number))
+                checks.append((Code.CHECK, len(self._conditions), number))
+                self._conditions.append(conditions)
         return checks
 
     def _compile_atom(self, index: int, atom: Atom) -> list[Instruction]:

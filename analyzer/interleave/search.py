@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from analyzer.interleave.automaton import Context, Place
 from analyzer.interleave.encoding import Code, CompiledEdge, Condition, Encoding, encode
 from analyzer.interleave.page import Invariant, Page
+from analyzer.interleave.shortest import Transition, clearest_trace
 from analyzer.interleave.transform import compress
 
 DEFAULT_MAX_STATES = 200_000
@@ -53,10 +54,6 @@ class SearchResult:
     incomplete_because: str = ""
 
 
-_Transition = tuple[int, CompiledEdge]
-"""A state and an edge out of it."""
-
-
 def search(
     page: Page, contexts: Sequence[Context], invariants: Sequence[Invariant], max_states: int = DEFAULT_MAX_STATES
 ) -> SearchResult:
@@ -79,9 +76,9 @@ class _Search:
         self._contexts = contexts
         self._invariants = invariants
         self._max_states = max_states
-        self._predecessors: dict[int, list[_Transition]] = {encoding.initial: []}
+        self._predecessors: dict[int, list[Transition]] = {encoding.initial: []}
         """The transitions of shortest traces into each state; their sources are one layer up."""
-        self._broken_by: dict[int, list[_Transition]] = {}
+        self._broken_by: dict[int, list[Transition]] = {}
         """For each broken invariant the transitions that break it in the first layer where any does."""
         self._hit_state_bound = False
         self._hit_reference_bound = False
@@ -96,7 +93,7 @@ class _Search:
         if self._hit_reference_bound:
             reasons.append("reference count above its bound")
         violations = tuple(
-            Violation(invariant, self._clearest_trace(self._broken_by[number]))
+            Violation(invariant, self._trace_to(self._broken_by[number]))
             for number, invariant in enumerate(self._invariants)
             if number in self._broken_by
         )
@@ -106,8 +103,8 @@ class _Search:
         """Return the states first reached from the frontier; a layer that exceeds the bound is cut."""
         encoding = self._encoding
         predecessors = self._predecessors
-        reached: dict[int, list[_Transition]] = {}
-        broken: dict[int, list[_Transition]] = defaultdict(list)
+        reached: dict[int, list[Transition]] = {}
+        broken: dict[int, list[Transition]] = defaultdict(list)
         fields = tuple(zip(encoding.pc_shift, encoding.pc_mask, encoding.edges, strict=True))
         for state in frontier:
             for shift, pc_mask, edges in fields:
@@ -128,19 +125,19 @@ class _Search:
             self._broken_by.setdefault(number, transitions)
         return list(reached)
 
-    def _step(self, state: int, edge: CompiledEdge, broken: dict[int, list[_Transition]]) -> int:
+    def _step(self, state: int, edge: CompiledEdge, broken: dict[int, list[Transition]]) -> int:
         """Return the state after the edge, or -1 if there is none; note the invariants that it breaks."""
         encoding = self._encoding
         after = state
         broken_here: list[int] = []
         for code, first, second in edge.instructions:
             if code is Code.ASSIGN:
-                after = after & first | second  # type: ignore[operator]
+                after = after & first | second
             elif code is Code.EQUAL:
-                if after & first != second:  # type: ignore[operator]
+                if after & first != second:
                     return -1
             elif code is Code.DIFFERENT:
-                if after & first == second:  # type: ignore[operator]
+                if after & first == second:
                     return -1
             elif code is Code.GET:
                 if after & encoding.reference_mask >= encoding.reference_limit:
@@ -152,75 +149,20 @@ class _Search:
                     after -= encoding.reference_unit
                     if not after & encoding.reference_mask:
                         after = after & encoding.free_keep | encoding.free_set
-            elif _all_hold(after, first):  # type: ignore[arg-type]
+            elif _all_hold(after, encoding.conditions[first]):
                 broken_here.append(second)
         for number in broken_here:
             if number not in self._broken_by:
                 broken[number].append((state, edge))
         return -1 if any(self._invariants[number].ends_run for number in broken_here) else after
 
-    def _clearest_trace(self, last: list[_Transition]) -> tuple[TraceStep, ...]:
-        """Return the trace that ends in one of the transitions, chosen as `search` says."""
-        layers = self._ancestor_layers({state for state, _ in last})
-        paths_by_state = {self._encoding.initial: [_Path(0, 0, None, None)]}
-        for layer in layers[1:]:
-            paths_by_state = self._extend_paths(paths_by_state, layer)
-        _, _, edge, path = min(
-            ((*path.cost_with(edge), edge, path) for state, edge in last for path in paths_by_state[state]),
-            key=lambda candidate: candidate[:2],
+    def _trace_to(self, last: list[Transition]) -> tuple[TraceStep, ...]:
+        return tuple(
+            TraceStep(
+                self._contexts[step.context].name, self._contexts[step.context].role, step.edge.place, step.edge.text
+            )
+            for step in clearest_trace(self._encoding.initial, self._predecessors, last)
         )
-        return tuple(self._trace_step(step) for step in (*path.edges(), edge))
-
-    def _ancestor_layers(self, states: set[int]) -> list[list[int]]:
-        """Return the states on shortest traces to `states`, which lie in one layer, layer by layer from the start."""
-        layers = [sorted(states)]
-        while layers[-1] != [self._encoding.initial]:
-            layers.append(sorted({before for state in layers[-1] for before, _ in self._predecessors[state]}))
-        return layers[::-1]
-
-    def _extend_paths(self, paths_by_state: dict[int, list["_Path"]], layer: list[int]) -> dict[int, list["_Path"]]:
-        """Return the best path to each state of the layer for each context that may have moved last."""
-        best: dict[tuple[int, int], tuple[int, tuple[int, int, int], CompiledEdge, _Path]] = {}
-        for state in layer:
-            for before, edge in self._predecessors[state]:
-                for path in paths_by_state[before]:
-                    switches, order = path.cost_with(edge)
-                    key = (state, edge.context)
-                    if key not in best or (switches, order) < best[key][:2]:
-                        best[key] = (switches, order, edge, path)
-        extended: dict[int, list[_Path]] = defaultdict(list)
-        for rank, (state, context) in enumerate(sorted(best, key=lambda key: best[key][1])):
-            switches, _, edge, path = best[state, context]
-            extended[state].append(_Path(switches, rank, edge, path))
-        return extended
-
-    def _trace_step(self, edge: CompiledEdge) -> TraceStep:
-        context = self._contexts[edge.context]
-        return TraceStep(context.name, context.role, edge.edge.place, edge.edge.text)
-
-
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """A trace into a state, as its last edge and the path before; `rank` orders the paths of one layer."""
-
-    switches: int
-    rank: int
-    edge: CompiledEdge | None
-    before: "_Path | None"
-
-    def cost_with(self, edge: CompiledEdge) -> tuple[int, tuple[int, int, int]]:
-        """Return the switches after one more edge, and what orders equally good paths: earlier contexts first."""
-        switched = self.edge is not None and self.edge.context != edge.context
-        return self.switches + switched, (self.rank, edge.context, edge.number)
-
-    def edges(self) -> tuple[CompiledEdge, ...]:
-        """Return the edges from the start."""
-        reverse: list[CompiledEdge] = []
-        path: _Path | None = self
-        while path is not None and path.edge is not None:
-            reverse.append(path.edge)
-            path = path.before
-        return tuple(reversed(reverse))
 
 
 def _all_hold(state: int, conditions: tuple[Condition, ...]) -> bool:

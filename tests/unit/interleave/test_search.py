@@ -243,6 +243,11 @@ def test_page_must_start_with_a_reference() -> None:
         search(Page(lock="L", flags=(), references=0), [line("A", GET)], ())
 
 
+def test_names_of_a_page_are_unique() -> None:
+    with pytest.raises(RuleError, match="more than one flag, lock or list called 'L'"):
+        search(Page(lock="L", flags=(Flag("L"),)), [line("A", GET)], ())
+
+
 def test_invariant_conditions_are_guards() -> None:
     with pytest.raises(RuleError, match="invariant x: get is not a guard"):
         Invariant("x", "x", (Trigger(Op.PUT),), (GET,))
