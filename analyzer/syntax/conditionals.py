@@ -122,7 +122,7 @@ def _tokens(word: bytes, condition: bytes) -> tuple[bytes, ...]:
     if word != b"if":
         symbol = condition.split()[0] if condition else b"?"
         return (symbol,) if word == b"ifdef" or word == b"def" else (b"!", symbol)
-    tokens = []
+    tokens: list[bytes] = []
     at = 0
     while at < len(condition):
         atom = _ATOM.match(condition, at)

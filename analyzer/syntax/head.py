@@ -153,7 +153,7 @@ def _rewrite_tail(head: bytes, text: bytearray, start: int, attributes: Attribut
     if not tail.strip() or tail.lstrip()[:1] in (b"(", b")", b"["):
         return
     if b";" in tail:
-        _rewrite_words(head, text, start, len(head), attributes, True)
+        _blank_attributes(head, text, start, len(head), attributes)
         return
     at = start
     while token := _TOKEN.search(head, at):
@@ -193,7 +193,7 @@ def _rewrite_words(head: bytes, text: bytearray, start: int, end: int, attribute
             typed = True
         elif word in STORAGE:
             continue
-        elif known.is_attribute(word) or token[2] and has_name is False:
+        elif known.is_attribute(word) or (token[2] and not has_name):
             if token[2]:
                 at = min(group_end(head, token.start(2)), end)
             if word.endswith((b"typeof", b"typeof__")):

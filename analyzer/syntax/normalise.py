@@ -43,6 +43,7 @@ _CASE_RANGE = re.compile(rb"\bcase\b[^:;{}]*?\.\.\.")
 _NOT_A_NUMBER = re.compile(rb"(?<![\w.])(?!0[xXbB])\d++(?![.]|[eE]\d|[uUlLiI]*+\b)\w++")
 _STATIC_MACRO = re.compile(rb"(?<=[;{}\s])static\s++(?=[A-Z][A-Z0-9_]*+\s*+\()")
 _OFFSETOF = re.compile(rb"\boffsetof(?=\s*+\([^,]*+,\s*+\w++\s*+[^\s)])")
+_JUMP_ARGUMENT = re.compile(rb"[(,]\s*+(?:return\b|goto\b|break\b|continue\b)[^;,(){}]*+(?:\([^;(){}]*+\))?\s*+(?=\))")
 _DESIGNATOR = re.compile(rb"[({,]\s*+(\.)[A-Za-z_][\w.\[\]]*+\s*+=")
 _ADJACENT_WORDS = re.compile(rb"[(,]\s*+([A-Za-z_]\w*+(?:[ \t]++[A-Za-z_]\w*+)++)(?=\s*+[,)])")
 _LOCAL_STRUCT = re.compile(rb"\b(?:struct|union)\b(?:\s++\w++)?\s*+\{")
@@ -52,7 +53,6 @@ _ALIGNOF = re.compile(rb"\b(?:__alignof__|__alignof|_Alignof|alignof)(?=\s*+\(\s
 _UNNAMED_FIELD = re.compile(rb"(?<=[;{])\s*+\b(?!default\b)\w++\s*+:\s*+\d++\s*+;")
 _LONE_WORD = re.compile(rb"(?<=[;{}:])\s*+(__\w++|[A-Z][A-Z0-9_]++\w*+)([ \t]*+\n\s*+)(?=[A-Za-z_}*])")
 _WORD = re.compile(rb"[A-Za-z_]\w*+")
-_DO_WHILE = re.compile(rb"\bdo\b")
 _KEYWORDS = frozenset(
     b"if while for switch return sizeof case else do goto typeof __typeof__ alignof _Alignof __alignof__ __alignof "
     b"defined offsetof asm __asm__ __asm _Generic void int char long short unsigned signed const volatile struct".split()
@@ -113,13 +113,19 @@ def as_function(data: bytes, macro: FunctionText) -> bytes:
     parameters = parameters.replace(b"...", b"   " if re.search(rb"\w\s*\.\.\.", parameters) else b"...")
     front = b"void " + macro.name.encode("ascii", "replace") + parameters
     room = len(head) - len(front) - 1
-    body = data[macro.body : macro.end].replace(b"##", b"__")
+    body = _PASTED.sub(_paste, data[macro.body : macro.end])
     if room < 0:
         front, room = b"void f()", len(head) - len(b"void f()") - 1
     newlines = head.count(b"\n")
     return front + b" " * (room - newlines) + b"\n" * newlines + b"{" + _STRINGISED.sub(rb"_\1", body) + b";}"
 
 
+def _paste(match: re.Match[bytes]) -> bytes:
+    """Return `a ## b` as one identifier, and `, ## args` as what it is without the operator."""
+    return match[0].replace(b"##", b"  ") if match[1] else b"_" * len(match[0])
+
+
+_PASTED = re.compile(rb"(,)?[ \t]*+##[ \t]*+")
 _STRINGISED = re.compile(rb"#(?=\s*+(\w))")
 
 
@@ -284,6 +290,10 @@ class _Rewriter:
         for opening in self.semicolons:
             if self._is_call(text, opening) and opening in self.partner:
                 self._statement_arguments(text, opening)
+        for match in _JUMP_ARGUMENT.finditer(text, self.body):
+            opening = self._opening_at(text, match.start())
+            if self._is_call(text, opening) and opening not in self.semicolons:
+                self._brace(text, match.start() + 1, match.end(), False)
         for match in _DESIGNATOR.finditer(text, self.body):
             self._designated_argument(text, match.start(1))
         for match in _TYPE_ARGUMENT.finditer(text, self.body):
@@ -356,9 +366,7 @@ class _Rewriter:
         assert words is not None
         rest = argument[words.end() :]
         joined = _join(words[0])
-        if not rest.strip(b" \t\n*"):
-            rest = blank(rest)
-        elif b"(" in rest:
+        if not rest.strip(b" \t\n*") or b"(" in rest:
             rest = blank(rest)
         self.text[start:end] = joined + rest
 
@@ -371,18 +379,27 @@ class _Rewriter:
             if not inside:
                 continue
             if _STATEMENT_WORD.search(text, start, end):
-                front = self._room(start, start + 1) if text[start] in b" \t" else self._first_room(text, start, end)
-                back = self._room(inside[-1] + 1, end)
-                if front is not None and back is not None:
-                    self.text[front], self.text[back] = 0x7B, 0x7D
+                self._brace(text, start, end, text[inside[-1] + 1 : end].strip() == b"")
                 continue
             for at in inside:
                 self.text[at] = 0x2C if text[at + 1 : end].strip(b" \t\n;") else 0x20
 
-    def _first_room(self, text: bytes, start: int, end: int) -> int | None:
-        """Return a blank before the first word of a range."""
-        length = len(text[start:end]) - len(text[start:end].lstrip())
-        return self._room(start, start + length)
+    def _brace(self, text: bytes, start: int, end: int, ended: bool) -> None:
+        """Put braces around a range of statements; they move left by a byte or two where there is no room behind."""
+        content = text[start:end].strip(b" \t\n")
+        first = start + text[start:end].find(content)
+        last = first + len(content)
+        indent = first - start - len(text[start:first].rstrip(b" \t"))
+        behind = len(text[last:end]) - len(text[last:end].lstrip(b" \t"))
+        room = self._room(last, end)
+        if ended and room is not None and indent:
+            self.text[first - 1], self.text[room] = 0x7B, 0x7D
+            return
+        suffix = b"}" if ended else b";}"
+        move = max(0, len(suffix) - behind)
+        if indent > move:
+            at = first - move - 1
+            self.text[at : at + len(content) + 1 + len(suffix)] = b"{" + content + suffix
 
     def _designated_argument(self, text: bytes, dot: int) -> None:
         """Make `.field = value`, as a macro argument or in braces as one, an assignment."""

@@ -22,12 +22,19 @@ _SKIPPED = rb"""(/\*.*?(?:\*/|\Z)|//[^\n]*+)|("(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]
 _TOP = re.compile(rb"""[^/"'#;{}()=]*+(?:""" + _SKIPPED + rb")", re.DOTALL)
 _BODY = re.compile(rb"""[^/"'#{}]*+(?:""" + _SKIPPED + rb")", re.DOTALL)
 DIRECTIVE = re.compile(
-    rb"""\#[ \t]*+(\w*+)(?:[^\n\\/"]++|\\\r?\n|\\.|/\*.*?(?:\*/|\Z)|//(?:[^\n\\]++|\\\r?\n|\\)*+|/|"(?:[^"\\\n]|\\.)*+"?|\\\Z)*+""",
+    rb"""\#[ \t]*+(\w*+)(?:[^\n\\/"]++|\\\r?\n|\\.|/\*.*?(?:\*/|\Z)"""
+    rb"""|//(?:[^\n\\]++|\\\r?\n|\\)*+|/|"(?:[^"\\\n]|\\.)*+"?|\\\Z)*+""",
     re.DOTALL,
 )
 _MACRO = re.compile(rb"#[ \t]*+define(?:[ \t]|\\\r?\n)++(\w++)\(((?:[^()\n]|\\\r?\n)*+)\)(?:[ \t]|\\\r?\n)*+")
 _OPENS_LINE = re.compile(rb"\{[ \t]*+(?:/\*[^\n]*?\*/[ \t]*+|//[^\n]*+)?\\?\r?\n")
 _COLUMN_ZERO_ITEM = re.compile(rb"\n(?:\{|[A-Za-z_]\w*+[^:\w])")
+_OLD_STYLE = re.compile(
+    rb"\s*+(?:[A-Za-z_]\w*+[\s*]++)+?[A-Za-z_]\w*+\s*+\(\s*+\w++(?:\s*+,\s*+\w++)*+\s*+\)[ \t]*+\n"
+    rb"\s*+(?:[\w*\[\],]++\s*+){2,16}"
+    rb"(?:;\s*+(?:[\w*\[\],]++\s*+){2,16}){0,16};"
+)
+"""A function head of K&R's time: parameter names in parentheses, their declarations behind."""
 _DESIGNATOR = re.compile(rb"\{(?:\s++|/\*.*?\*/)*+\.\w", re.DOTALL)
 _CONDITIONAL = re.compile(rb"^[ \t]*+#[ \t]*+(?:(if)|(endif))", re.MULTILINE)
 _NOISE = re.compile(
@@ -106,7 +113,10 @@ class _Scanner:
                 if not item.depth and item.initialised < 0:
                     item.initialised = start
             elif character == 0x3B:
-                if not item.depth or data[at : at + 1] == b"\n" and _starts_item(data, at + 1):
+                if item.depth:
+                    if data[at : at + 1] == b"\n" and _starts_item(data, at + 1):
+                        item = _Item(at)
+                elif not _OLD_STYLE.match(data, item.start, at):
                     self._declaration(item, at)
                     item = _Item(at)
             elif character == 0x7D:

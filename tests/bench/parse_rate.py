@@ -112,9 +112,8 @@ def main(root: Path, under: str, jobs: int, sample: int, show: int, macros: bool
         for path in paths:
             total.add(work(path))
     named = [failure for failure in total.failures if failure[0]]
-    click.echo(
-        f"files {len(paths)}   MB {total.size / 1e6:.1f}   variants {total.variants}   seconds {time.perf_counter() - start:.1f}"
-    )
+    seconds = time.perf_counter() - start
+    click.echo(f"files {len(paths)}   MB {total.size / 1e6:.1f}   variants {total.variants}   seconds {seconds:.1f}")
     click.echo(
         f"outline {total.size / 1e6 / max(total.outline_seconds, 1e-9):.1f} MB/s   "
         f"parse {1e3 * total.parse_seconds / max(total.functions, 1):.3f} ms per function"
