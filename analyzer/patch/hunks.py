@@ -20,6 +20,7 @@ MAX_STEPS = 400_000
 WRAP_COLUMN = 66  # mail clients and archives wrap at 68 to 80 columns
 SHORTEST_WRAPPED = 30
 MAX_COST_BASE = 12
+OPERATOR = re.compile(r"[+-] [^\s*]|->|[+-]=")  # no line of C begins so, but the rest of one may
 SIGNATURE = re.compile(r"-- ?$")
 
 
@@ -147,7 +148,7 @@ def _end_cost(units: list[Unit], at: int, following: Following) -> int:
     text = units[blank].text
     if units[blank].after_gap or SIGNATURE.match(text) or text.startswith("---"):
         return 0
-    cost = 8 if text[0] in "+-" else 6 if text[0] in " \t" else 2
+    cost = 8 if text[0] in "+-" else 6 if text[0] in " \t" else 5
     return cost if blank == at else cost // 2 if text[0] in "+- \t" else 0
 
 
@@ -208,14 +209,18 @@ def _choices(
     if not unit.text.strip():
         yield "drop", 8 if not unit.after_gap else 4, (at + 1, old, new)
     if mark in ("+", "-", " ") and (old or mark == "+") and (new or mark == "-"):
-        doubt = 1 if wrapped and previous.text.endswith(" ") and mark == " " else 0
+        doubt = 0
+        if wrapped and OPERATOR.match(unit.text):
+            doubt = 2
+        elif wrapped and previous.text.endswith(" ") and mark == " ":
+            doubt = 1
         yield "mark", doubt, (at + 1, old - (mark != "+"), new - (mark != "-"))
     elif not mark and old and new:
         yield "blank", 1, (at + 1, old - 1, new - 1)
     elif mark and mark not in "+- " and old and new:
         yield "bare", 5 if mark == "\t" else 11, (at + 1, old - 1, new - 1)
     if mark:
-        price = _join_price(mark, wrapped, previous.soft)
+        price = _join_price(unit.text, wrapped, previous.soft)
         if price is not None and not unit.after_gap:
             yield "join", price, (at + 1, old, new)
 
@@ -228,13 +233,13 @@ def _is_wrapped(previous: Unit, unit: Unit) -> bool:
     return previous.width >= SHORTEST_WRAPPED and previous.width + 1 + len(word) > WRAP_COLUMN
 
 
-def _join_price(mark: str, wrapped: bool, soft: bool) -> int | None:
+def _join_price(text: str, wrapped: bool, soft: bool) -> int | None:
     """Return what it costs to take a line for the rest of the one before; None for never."""
     if soft:
         return 0
-    if mark in "+-":
-        return 6 if wrapped else None
-    if mark == " ":
+    if text[0] in "+-":
+        return (3 if OPERATOR.match(text) else 8) if wrapped else None
+    if text[0] == " ":
         return 2 if wrapped else None
     return 1 if wrapped else 9
 
