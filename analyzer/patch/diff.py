@@ -51,6 +51,7 @@ class DiffText:
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     first_line: int = 0
+    indented: bool = False
 
 
 def read_diff(body: tuple[MailLine, ...]) -> DiffText:
@@ -60,6 +61,7 @@ def read_diff(body: tuple[MailLine, ...]) -> DiffText:
     starts = _starts(lines, text.notes)
     if not starts:
         return text
+    text.indented = all(quoting.levels == 0 and quoting.blanks for quoting, _ in starts.values())
     _Reader(lines, starts, text).run()
     return text
 

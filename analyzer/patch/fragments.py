@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from analyzer.patch.records import FileChange, FileKind, FilePatch, Hunk, HunkLine, Patch
 from analyzer.patch.whitespace import guess_shift, indentation, tabbed
 
-LAST_LINE = 500_000
+LAST_LINE = 100_000
 
 
 @dataclass(frozen=True, slots=True)

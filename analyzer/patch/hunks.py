@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-MAX_STEPS = 400_000
+MAX_STEPS = 200_000
+STEPS_PER_LINE = 100
 WRAP_COLUMN = 66  # mail clients and archives wrap at 68 to 80 columns
 SHORTEST_WRAPPED = 30
 MAX_COST_BASE = 12
@@ -162,7 +163,7 @@ def _cheapest_reading(header: Unit, units: list[Unit], old: int, new: int, follo
     came: dict[State, tuple[State, str]] = {}
     finish: State = (-1, 0, 0)
     limit = MAX_COST_BASE + 4 * min(len(units), old + new)
-    for _ in range(MAX_STEPS):
+    for _ in range(min(MAX_STEPS, 1000 + STEPS_PER_LINE * len(units))):
         if not queue:
             return None
         cost, state = heapq.heappop(queue)

@@ -316,19 +316,19 @@ def _split_part(lines: tuple[_Numbered, ...]) -> tuple[Message, tuple[_Numbered,
 def _from_quoted_printable(body: tuple[_Numbered, ...]) -> list[_Numbered]:
     """Decode quoted-printable; a soft line break joins lines under the first one's number."""
     out: list[_Numbered] = []
-    pending = b""
+    pending: list[bytes] = []
     number = 0
     for line in body:
         number = number or line.number
         data = line.data.rstrip(b" \t\r")
         if data.endswith(b"="):
-            pending += data[:-1]
+            pending.append(data[:-1])
             continue
-        for text in binascii.a2b_qp(pending + data).split(b"\n"):
-            out.append(_Numbered(text, number))
-        pending, number = b"", 0
+        pending.append(data)
+        out += [_Numbered(text, number) for text in binascii.a2b_qp(b"".join(pending)).split(b"\n")]
+        pending, number = [], 0
     if pending:
-        out.append(_Numbered(binascii.a2b_qp(pending), number))
+        out.append(_Numbered(binascii.a2b_qp(b"".join(pending)), number))
     return out
 
 

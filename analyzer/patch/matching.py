@@ -105,7 +105,13 @@ def find_hunk(
 
 
 def is_applied(text: FileLines, hunk: Hunk, offset: int) -> bool:
-    """Tell whether the new side of the hunk stands in the file."""
+    """Tell whether the new side of the hunk stands in the file.
+
+    It must be more than the context on one side of lines that the hunk removes.
+    """
+    adds = any(line.kind == "+" and line.text.strip() for line in hunk.lines)
+    if not adds and not (_context_run(hunk.lines) and _context_run(hunk.lines[::-1])):
+        return False
     side = [line.text for line in hunk.lines if line.kind != "-"]
     expected = max(hunk.new_start - 1, 0) + offset
     return bool(side) and any(True for _ in _places(text, side, expected, True))

@@ -35,6 +35,10 @@ def parse_patch(message: MailMessage) -> Patch:
     subject = fields.get("Subject", message.subject)
     is_reply = bool(REPLY.match(message.subject))
     number, total, version, title = read_subject(subject)
+    files = tuple(diff.files)
+    if total and not number and diff.indented:
+        files = ()
+        diff.notes.append("the indented diff in the cover letter shows a change between versions")
     return Patch(
         message_id=message.message_id,
         subject=message.subject,
@@ -47,7 +51,7 @@ def parse_patch(message: MailMessage) -> Patch:
         date=message.date,
         source=message.source,
         line=message.line,
-        files=tuple(diff.files),
+        files=files,
         to=message.to,
         cc=message.cc,
         in_reply_to=message.in_reply_to,
@@ -57,7 +61,7 @@ def parse_patch(message: MailMessage) -> Patch:
         base_commit=_last(BASE_COMMIT, message.body),
         prerequisites=tuple(m[1] for line in message.body if (m := PREREQUISITE.match(line.text))),
         trailers=tuple((m[1], m[2].strip()) for line in prose if (m := TRAILER.match(line.text.strip()))),
-        is_cover=bool(total) and number == 0 and not diff.files,
+        is_cover=bool(total) and number == 0 and not files,
         is_reply=is_reply,
         repairs=message.repairs.plus(diff.repairs),
         notes=(*message.notes, *diff.notes),

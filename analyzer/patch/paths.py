@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 NOWHERE = "/dev/null"
+LONGEST_LINE = 4096
 
 TOOL_PREFIX = re.compile(
     r"[abciow12]$"  # git, and git with diff.mnemonicPrefix
@@ -36,7 +37,7 @@ class Names:
 
 def read_name(text: str) -> str:
     """Return the name on a `---` or `+++` line: unquoted, without time stamp."""
-    text = text.strip("\r\n")
+    text = text[:LONGEST_LINE].strip("\r\n")
     if text.startswith('"'):
         end = re.compile(r'"((?:[^"\\]|\\.)*)"').match(text)
         if end:
@@ -63,7 +64,7 @@ def unquote_name(text: str) -> str:
 
 def split_git_names(text: str) -> tuple[str, str] | None:
     """Return both names of a `diff --git` line, whose names may hold blanks; None when it has but one."""
-    text = text.strip()
+    text = text[:LONGEST_LINE].strip()
     quoted = re.match(r'("(?:[^"\\]|\\.)*"|\S+)\s+("(?:[^"\\]|\\.)*"|\S+)$', text)
     if quoted:
         return read_name(quoted[1]), read_name(quoted[2])

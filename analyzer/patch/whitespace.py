@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 TAB = 8
+LONGEST_LINE = 1024
 MANGLED = re.compile(rb"\S*?\.\.\.@\S+|\S+@x{4,}\S*|\[email\s*protected\]", re.IGNORECASE)
 
 
@@ -24,6 +25,8 @@ def mangled_pattern(line: bytes) -> re.Pattern[bytes] | None:
 
     The pattern is for squeezed lines.
     """
+    if (b"@" not in line and b"[" not in line) or len(line) > LONGEST_LINE:
+        return None
     parts: list[bytes] = []
     at = 0
     for found in MANGLED.finditer(line):
