@@ -1,6 +1,8 @@
 """Rewrites what macros take as arguments and functions cannot: types, operators, statements, designators, nothing."""
 
 import re
+from bisect import bisect_left
+from itertools import pairwise
 
 from analyzer.syntax.code import Code
 from analyzer.syntax.outline import blank
@@ -27,9 +29,8 @@ _TYPE_WORDS = frozenset(
 def rewrite_arguments(code: Code) -> None:
     """Make types, operators, statements and nothing at all, as macro arguments, into what calls may hold."""
     text = bytes(code.text)
-    for opening in code.semicolons:
-        if code.is_call(text, opening) and opening in code.partner:
-            _statement_arguments(code, text, opening)
+    if code.semicolons:
+        _statement_arguments(code, text)
     for match in _JUMP_ARGUMENT.finditer(text, code.body):
         opening = code.opening_at(text, match.start())
         if code.is_call(text, opening) and opening not in code.semicolons:
@@ -87,19 +88,30 @@ def _type_argument(code: Code, text: bytes, start: int) -> None:
     code.text[start:end] = joined + rest
 
 
-def _statement_arguments(code: Code, text: bytes, opening: int) -> None:
+def _statement_arguments(code: Code, text: bytes) -> None:
     """Put braces around statements that are a macro's argument; expressions among them become one."""
-    closing = code.partner[opening]
-    commas = [at for at, around in code.encloser.items() if around == opening and text[at] == 0x2C]
-    for start, end in zip([opening + 1, *(at + 1 for at in commas)], [*commas, closing], strict=True):
-        inside = [at for at in code.semicolons[opening] if start <= at < end]
-        if not inside:
+    commas: dict[int, list[int]] = {}
+    for at, around in code.encloser.items():
+        if around in code.semicolons and text[at] == 0x2C:
+            commas.setdefault(around, []).append(at)
+    for opening, semicolons in code.semicolons.items():
+        closing = code.partner.get(opening)
+        if closing is None or not code.is_call(text, opening):
             continue
-        if _STATEMENT_WORD.search(text, start, end):
-            _brace(code, text, start, end, text[inside[-1] + 1 : end].strip() == b"")
-            continue
-        for at in inside:
-            code.text[at] = 0x2C if text[at + 1 : end].strip(b" \t\n;") else 0x20
+        bounds = [opening, *commas.get(opening, ()), closing]
+        for before, end in pairwise(bounds):
+            inside = semicolons[bisect_left(semicolons, before) : bisect_left(semicolons, end)]
+            if inside:
+                _statement_argument(code, text, before + 1, end, inside)
+
+
+def _statement_argument(code: Code, text: bytes, start: int, end: int, semicolons: list[int]) -> None:
+    content_end = start + len(text[start:end].rstrip(b" \t\n;"))
+    if _STATEMENT_WORD.search(text, start, end):
+        _brace(code, text, start, end, semicolons[-1] >= content_end)
+        return
+    for at in semicolons:
+        code.text[at] = 0x2C if at < content_end else 0x20
 
 
 def _brace(code: Code, text: bytes, start: int, end: int, ended: bool) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from analyzer.source import SyntaxFailure
 from analyzer.syntax.outline import blank
 
 MAX_VARIANTS = 4
@@ -20,7 +21,8 @@ _ATOM = re.compile(
     rb"|((?:\w+\s*+\([^()]*+\)|[^\s&|!()]|!=|&(?!&)|\|(?!\|)|[ \t]+)+))"
 )
 _NUMBER = re.compile(rb"[0-9][0-9a-fA-FxX]*[uUlL]*\Z")
-_MAX_TOKENS = 400
+_MAX_TOKENS = 100
+_MAX_NESTING = 100
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,15 @@ class _Open:
         self.chains = []
 
 
-def resolve(text: bytes) -> list[tuple[bytes, str]]:
+def resolve(text: bytes, where: str) -> list[tuple[bytes, str]]:
     """Return (text without directives, name) for each variant of `text`, whose comments must be blank already.
 
     An `#else` without its `#if` stands for a conditional that began before the text; an
     `#endif` without one is dropped. All other directives are blanked too.
+
+    Raises SyntaxFailure, beginning with `where`, when conditionals are nested too deeply.
     """
-    chains, spans = _read_chains(text)
+    chains, spans = _read_chains(text, where)
     plain = bytearray(text)
     for start, end in spans:
         plain[start:end] = blank(text[start:end])
@@ -86,7 +90,7 @@ def resolve(text: bytes) -> list[tuple[bytes, str]]:
     return list(variants.items())
 
 
-def _read_chains(text: bytes) -> tuple[tuple[Chain, ...], list[tuple[int, int]]]:
+def _read_chains(text: bytes, where: str) -> tuple[tuple[Chain, ...], list[tuple[int, int]]]:
     """Return the outermost chains of `text`, and the span of every directive."""
     spans = []
     bottom = _Open(0, None)
@@ -96,6 +100,8 @@ def _read_chains(text: bytes) -> tuple[tuple[Chain, ...], list[tuple[int, int]]]
         word = directive[1]
         if word in (b"if", b"ifdef", b"ifndef"):
             stack.append(_Open(directive.end(), _tokens(word, directive[2])))
+            if len(stack) > _MAX_NESTING:
+                raise SyntaxFailure(f"{where}: conditionals are nested too deeply")
         elif word in (b"else", b"elif", b"elifdef", b"elifndef"):
             if len(stack) == 1:
                 stack.append(_Open(0, (b"earlier-arm",), chains=bottom.chains))

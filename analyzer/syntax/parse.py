@@ -34,7 +34,7 @@ def parse_function(source: SourceText, function: FunctionText) -> tuple[ParsedFu
         variants = [(masked.text, "")]
     else:
         masked = mask(source.data[function.start : function.end])
-        variants = resolve(masked.text) if _DIRECTIVE_START.search(masked.text) else [(masked.text, "")]
+        variants = resolve(masked.text, where) if _DIRECTIVE_START.search(masked.text) else [(masked.text, "")]
     parsed = []
     for text, variant in variants:
         _check_brackets(text, where)

@@ -39,8 +39,10 @@ def rewrite_words(code: Code) -> None:
     """Rewrite all of these in `code`."""
     text = bytes(code.text)
     if b"asm" in text:
+        done = 0
         for match in _patterns().assembly.finditer(text):
-            _assembly(code, text, match.start(), match.end() - 1)
+            if match.start() >= done:
+                done = _assembly(code, text, match.start(), match.end() - 1)
     if b"typeof" in text:
         _operands_of_typeof(code, text)
     _attributes(code, text)
@@ -50,7 +52,10 @@ def rewrite_words(code: Code) -> None:
 
 
 def _operands_of_typeof(code: Code, text: bytes) -> None:
+    end = 0
     for match in _TYPEOF.finditer(text):
+        if match.start() < end:
+            continue
         end = group_end(text, match.end() - 1)
         if text[end : end + 1] == b")" and text[end + 1 : end + 2] == b"(":
             code.put(match.start(), end, b"void *")
@@ -60,10 +65,13 @@ def _operands_of_typeof(code: Code, text: bytes) -> None:
 
 def _attributes(code: Code, text: bytes) -> None:
     known = code.vocabulary
+    done = 0
     for match in _patterns().attribute.finditer(text, code.body):
         word = match[0]
+        if match.start() < done:
+            continue
         if word in known.cleanups:
-            _cleanup(code, text, match)
+            done = _cleanup(code, text, match)
         elif known.is_attribute(word) and text[match.start() - 1] not in b".>":
             end = match.end()
             follow = _AFTER_GROUP.match(text, end)
@@ -72,7 +80,7 @@ def _attributes(code: Code, text: bytes) -> None:
             if text[opening : opening + 1] == b"(" and text[opening + 1 : opening + 2] != b"*":
                 if word not in known.attributes:
                     continue
-                end = group_end(text, opening)
+                end = done = group_end(text, opening)
             code.blank(match.start(), end)
     for match in _STRAY.finditer(bytes(code.text), code.body):
         code.blank(match.start(match.lastindex or 0), match.end())
@@ -110,13 +118,13 @@ def _spellings(code: Code, text: bytes) -> None:
             code.put(match.start(), match.end(), b"goto _")
 
 
-def _assembly(code: Code, text: bytes, start: int, opening: int) -> None:
-    """Leave of inline assembly `asm("...")`; of a declaration's register name nothing."""
+def _assembly(code: Code, text: bytes, start: int, opening: int) -> int:
+    """Leave of inline assembly `asm("...")`; of a declaration's register name nothing; return its end."""
     end = group_end(text, opening)
     before = word_before(text, start)
     if before and before not in KEYWORDS:
         code.blank(start, end)
-        return
+        return end
     string = _STRING.search(text, opening, end)
     code.put(start, opening, b"asm")
     if string is not None:
@@ -124,13 +132,14 @@ def _assembly(code: Code, text: bytes, start: int, opening: int) -> None:
         code.blank(string.end(), end - 1)
     elif end - opening >= 4:
         code.put(opening + 1, end - 1, b'""')
+    return end
 
 
-def _cleanup(code: Code, text: bytes, match: re.Match[bytes]) -> None:
-    """Blank `__free(function)` and mark the variable before it."""
+def _cleanup(code: Code, text: bytes, match: re.Match[bytes]) -> int:
+    """Blank `__free(function)` and mark the variable before it; return its end."""
     opening = text.find(b"(", match.end())
     if opening < 0:
-        return
+        return match.end()
     end = group_end(text, opening)
     variable = _WORD_BEFORE.search(text[max(0, match.start() - 128) : match.start()])
     if variable is not None:
@@ -139,6 +148,7 @@ def _cleanup(code: Code, text: bytes, match: re.Match[bytes]) -> None:
             "cleanup", text[opening + 1 : end - 1].strip().decode("ascii", "replace"), code.base + match.start()
         )
     code.blank(match.start(), end)
+    return end
 
 
 @dataclass(frozen=True)

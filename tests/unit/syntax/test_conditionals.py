@@ -1,10 +1,13 @@
 """Variants of a text are consistent choices of `#if` arms."""
 
+import pytest
+
+from analyzer.source import SyntaxFailure
 from analyzer.syntax.conditionals import MAX_VARIANTS, resolve
 
 
 def variants(text: str) -> list[tuple[list[str], str]]:
-    resolved = resolve(text.encode())
+    resolved = resolve(text.encode(), "a.c: f")
     for chosen, _ in resolved:
         assert len(chosen) == len(text)
         assert [i for i, c in enumerate(chosen) if c == 10] == [i for i, c in enumerate(text) if c == "\n"]
@@ -64,3 +67,12 @@ def test_endif_without_if_is_dropped() -> None:
 
 def test_continued_directive_is_blanked_whole() -> None:
     assert variants("a\n#define x(y) \\\n\ty + \\\n\t1\nb\n") == [(["a", "b"], "")]
+
+
+def test_deeply_nested_conditionals_are_refused() -> None:
+    with pytest.raises(SyntaxFailure, match=r"a\.c: f: conditionals are nested too deeply"):
+        variants("#if A\n" * 5_000)
+
+
+def test_deeply_nested_condition_is_one_symbol() -> None:
+    assert len(variants("#if " + "!(" * 5_000 + "A" + ")" * 5_000 + "\na\n#endif\n")) == 2

@@ -1,5 +1,8 @@
 """Kernel C parses without errors, and what was rewritten away is in the marks."""
 
+import contextlib
+import time
+
 import pytest
 import tree_sitter
 
@@ -276,3 +279,22 @@ def test_long_function_parses() -> None:
     function = body("\tlock_page(p);\n" * 20_000)
 
     assert function.errors == ()
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "F(a; b; c, d);\n" * 3_000,
+        "F(" + "a; b, " * 10_000 + "c);",
+        "typeof(\n" * 1_900 + "x;\n" * 5_000,
+        "a b " * 20_000,
+    ],
+    ids=["statement arguments", "one call", "unclosed", "words"],
+)
+def test_hostile_body_takes_no_more_than_linear_time(statements: str) -> None:
+    source = SourceText("a.c", f"int f(void)\n{{\n{statements}\n}}\n".encode())
+    start = time.process_time()
+    with contextlib.suppress(SyntaxFailure):
+        parse_function(source, outline(source).functions[0])
+
+    assert time.process_time() - start < 3
