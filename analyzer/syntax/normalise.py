@@ -77,15 +77,15 @@ def _rewrite_function_head(code: Code, function: FunctionText) -> None:
         code.mark("attribute", attribute, offset)
 
 
-def as_function(data: bytes, macro: FunctionText) -> bytes:
-    """Return a macro's definition as text of a function around its replacement text, which stays where it was."""
-    head = data[macro.start : macro.body]
+def as_function(definition: bytes, macro: FunctionText) -> bytes:
+    """Return a macro's masked definition as a function around its replacement text, which stays where it was."""
+    head = definition[: macro.body - macro.start]
     name_end = macro.name_offset - macro.start + len(macro.name)
     parameters = head[name_end:].replace(b"\\", b" ").rstrip()
     parameters = parameters.replace(b"...", b"   " if re.search(rb"\w\s*\.\.\.", parameters) else b"...")
     front = b"void " + macro.name.encode("ascii", "replace") + parameters
     room = len(head) - len(front) - 1
-    body = _PASTED.sub(_paste, data[macro.body : macro.end])
+    body = _PASTED.sub(_paste, definition[len(head) :])
     if room < 0:
         front, room = b"void f()", len(head) - len(b"void f()") - 1
     newlines = head.count(b"\n")

@@ -29,11 +29,10 @@ def parse_function(source: SourceText, function: FunctionText) -> tuple[ParsedFu
     no function in it. Broken C does not raise: see `errors`.
     """
     where = f"{source.path}: {function.name}"
+    masked = mask(source.data[function.start : function.end])
     if function.is_macro:
-        masked = mask(as_function(source.data, function))
-        variants = [(masked.text, "")]
+        variants = [(as_function(masked.text, function), "")]
     else:
-        masked = mask(source.data[function.start : function.end])
         variants = resolve(masked.text, where) if _DIRECTIVE_START.search(masked.text) else [(masked.text, "")]
     parsed = []
     for text, variant in variants:

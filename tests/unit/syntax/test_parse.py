@@ -217,6 +217,7 @@ def test_macro_body_is_parsed_where_it_stands() -> None:
     assert text[calls[0].start_byte + function.base :].startswith("lock_page(p)")
     assert parsed("#define value(p)({ p; })\n")[0].errors == ()
     assert parsed("#define nothing(p)\n")[0].errors == ()
+    assert parsed('#define noted(p) f(p, "#p") // a remark\n')[0].errors == ()
 
 
 def test_broken_statement_is_an_error_span() -> None:
