@@ -11,9 +11,7 @@ _TYPE_ARGUMENT = re.compile(
     rb"[(,]\s*+((?:const|volatile|struct|union|enum|unsigned|signed|long|short|int|char|void|float|double|_Bool)\b)"
 )
 _STAR_ARGUMENT = re.compile(rb"(?<=[\w*\s])\*[\s*]*+(?=[,)])")
-_OPERATOR_ARGUMENT = re.compile(
-    rb"(?<=[(,])(\s*+)(==|!=|<=|>=|<<|>>|&&|\|\||->|[-+*/%&|^=<>!]=?\s*+~?|~|!|\.)(?=\s*+[,)])"
-)
+_OPERATOR_ARGUMENT = re.compile(rb"[(,]\s*+(==|!=|<=|>=|<<|>>|&&|\|\||->|[-+*/%&|^=<>!]=?\s*+~?|~|!|\.)(?=\s*+[,)])")
 _EMPTY_ARGUMENT = re.compile(rb"[(,](?=\s*+,)|,(?=\s*+\))")
 _JUMP_ARGUMENT = re.compile(rb"[(,]\s*+(?:return\b|goto\b|break\b|continue\b)[^;,(){}]*+(?:\([^;(){}]*+\))?\s*+(?=\))")
 _DESIGNATOR = re.compile(rb"[({,]\s*+(\.)[A-Za-z_][\w.\[\]]*+\s*+=")
@@ -55,8 +53,8 @@ def rewrite_arguments(code: Code) -> None:
                 code.blank(match.start(), match.end())
     text = bytes(code.text)
     for match in _OPERATOR_ARGUMENT.finditer(text, code.body):
-        if code.is_call(text, code.opening_at(text, match.start(1) - 1)):
-            code.put(match.start(2), match.end(2), b"_")
+        if code.is_call(text, code.opening_at(text, match.start())):
+            code.put(match.start(1), match.end(1), b"_")
     text = bytes(code.text)
     for match in _EMPTY_ARGUMENT.finditer(text, code.body):
         if code.is_call(text, code.opening_at(text, match.start())):

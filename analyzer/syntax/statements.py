@@ -10,16 +10,19 @@ _DECLARED_MACRO = re.compile(rb"\s*+=\s*+\{")
 _AFTER_GROUP = re.compile(rb"\s*+")
 _LINE_INDENT = re.compile(rb"[ \t]*+")
 _LOCAL_STRUCT = re.compile(rb"\b(?:struct|union)\b(?:\s++\w++)?\s*+\{")
+_UNNAMED_FIELD = re.compile(rb"(?<=[;{])\s*+\b(?!default\b)\w++\s*+:\s*+\d++\s*+;")
 _FIELD_MACRO = re.compile(rb"(?<=[;{])\s*+([A-Za-z_]\w*+\s*+)\(")
 _LONE_WORD = re.compile(rb"(?<=[;{}:])\s*+(__\w++|[A-Z][A-Z0-9_]++\w*+)([ \t]*+\n\s*+)(?=[A-Za-z_}*])")
 _WORD = re.compile(rb"[A-Za-z_]\w*+")
 
 
 def rewrite_fields(code: Code) -> None:
-    """Make macros that declare a field of a local structure a field."""
+    """Make macros that declare a field of a local structure a field, and blank bit fields without a name."""
     text = bytes(code.text)
     for struct in _LOCAL_STRUCT.finditer(text, code.body):
         end = code.partner.get(struct.end() - 1, struct.end())
+        for match in _UNNAMED_FIELD.finditer(text, struct.end() - 1, end):
+            code.blank(match.start(), match.end())
         for match in _FIELD_MACRO.finditer(text, struct.end() - 1, end):
             closing = code.partner.get(match.end() - 1)
             if closing is not None and closing - match.start(1) > 5:

@@ -20,17 +20,14 @@ _BEFORE_STRING = re.compile(
 _AFTER_GROUP = re.compile(rb"\s*+")
 _COMPUTED_GOTO = re.compile(rb"\bgoto\s*+\*[^;]*+")
 _CASE_RANGE = re.compile(rb"\bcase\b[^:;{}]*?\.\.\.")
-_NOT_A_NUMBER = re.compile(rb"(?<![\w.])(?!0[xXbB])\d++(?![.]|[eE]\d|[uUlLiI]*+\b)\w++")
+_NOT_A_NUMBER = re.compile(rb"[0-9](?<![\w.].)(?<!0(?=[xXbB]))\d*+(?![.]|[eE]\d|[uUlLiI]*+\b)\w++", re.DOTALL)
 _STATIC_MACRO = re.compile(rb"(?<=[;{}\s])static\s++(?=[A-Z][A-Z0-9_]*+\s*+\()")
 _OFFSETOF = re.compile(rb"\boffsetof(?=\s*+\([^,;(){}]*+,\s*+\w++\s*+[^\s)])")
 _ALIGNOF = re.compile(rb"\b(?:__alignof__|__alignof|_Alignof|alignof)(?=\s*+\(\s*+(?:[*&(]|\w++(?:->|[.\[])))")
-_STRAY = re.compile(
-    rb"\b(?:struct|union|enum)\s++\w++\s++((?!const\b|volatile\b)\w++)(?=\s*+\*)"
-    rb"|\][ \t]++([A-Za-z_]\w*+)(?=\s*+[;=])"
-    rb"|\b(?:struct|union|enum)\s++\w++\s++\w++\s++(\w++)(?=\s*+[;=])"
+_STRAY_WORD = re.compile(
+    rb"(?:struct|union|enum)\s++\w++\s++(?:((?!const\b|volatile\b)\w++)(?=\s*+\*)|\w++\s++(\w++)(?=\s*+[;=]))"
 )
-"""Where only an attribute macro can stand: `struct s A *p`, `x[3] A;`, `struct s x A;`."""
-_UNNAMED_FIELD = re.compile(rb"(?<=[;{])\s*+\b(?!default\b)\w++\s*+:\s*+\d++\s*+;")
+_STRAY_AFTER_ARRAY = re.compile(rb"\][ \t]++([A-Za-z_]\w*+)(?=\s*+[;=])")
 _WORD_BEFORE = re.compile(rb"([A-Za-z_]\w*+)(?:\s*+\[[^\]]*+\])*+\s*+\Z")
 _STRING = re.compile(rb'"[^"]*+"')
 
@@ -82,8 +79,15 @@ def _attributes(code: Code, text: bytes) -> None:
                     continue
                 end = done = group_end(text, opening)
             code.blank(match.start(), end)
-    for match in _STRAY.finditer(bytes(code.text), code.body):
-        code.blank(match.start(match.lastindex or 0), match.end())
+    _stray_words(code)
+
+
+def _stray_words(code: Code) -> None:
+    """Blank words where only an attribute can stand: `struct s A *p`, `struct s x A;`, `x[3] A;`."""
+    text = bytes(code.text)
+    for pattern in (_STRAY_WORD, _STRAY_AFTER_ARRAY):
+        for match in pattern.finditer(text, code.body):
+            code.blank(match.start(match.lastindex or 0), match.end())
 
 
 def _neighbours_of_strings(code: Code) -> None:
@@ -108,8 +112,6 @@ def _spellings(code: Code, text: bytes) -> None:
     if b"alignof" in text:
         for match in _ALIGNOF.finditer(text):
             code.text[match.start()] = 0x58
-    for match in _UNNAMED_FIELD.finditer(text, code.body):
-        code.blank(match.start(), match.end())
     if b"offsetof" in text:
         for match in _OFFSETOF.finditer(bytes(code.text)):
             code.text[match.start()] = 0x4F
