@@ -1,1 +1,23 @@
-"""dataflow."""
+"""The path-sensitive solver and the function summaries; knows no kernel name."""
+
+from analyzer.dataflow.escape import kept_parameters
+from analyzer.dataflow.knowledge import Knowledge, make_knowledge
+from analyzer.dataflow.observe import Sight
+from analyzer.dataflow.solver import Analysis, EntryState, analyse
+from analyzer.dataflow.summary import Case, Change, Effect, Guard, Summary, join_summaries
+
+__all__ = [
+    "Analysis",
+    "Case",
+    "Change",
+    "Effect",
+    "EntryState",
+    "Guard",
+    "Knowledge",
+    "Sight",
+    "Summary",
+    "analyse",
+    "join_summaries",
+    "kept_parameters",
+    "make_knowledge",
+]

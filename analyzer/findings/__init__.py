@@ -94,7 +94,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         words = "\0".join(
             (self.rule, self.file, self.function, self.subject, *(f"{s.function}:{s.message}" for s in self.trace))
         )
-        return hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from analyzer.source.errors import (
     SourceError,
     SyntaxFailure,
 )
+from analyzer.source.search import search_names
 from analyzer.source.text import SourceText
 from analyzer.source.tree import EmptyTree, FolderTree, GitTree, OverlayTree, Tree, run_git
 
@@ -25,4 +26,5 @@ __all__ = [
     "SyntaxFailure",
     "Tree",
     "run_git",
+    "search_names",
 ]

@@ -1,0 +1,571 @@
+"""The path-sensitive fixpoint over one function, and the summary that comes out of it.
+
+Each block has a set of disjuncts, one per state key. A worklist in reverse
+postorder runs a block on each of its disjuncts and joins the results into the
+successors. When a block has more than `MAX_DISJUNCTS`, further ones are joined
+into one disjunct that is marked shaky: it keeps the analysis going, and no
+finding rests on it. When the fixpoint stands, every block is run once more on
+its final disjuncts, and only then is anything reported, so that no finding
+comes from a state that was only passed through.
+"""
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from analyzer.dataflow.knowledge import Knowledge
+from analyzer.dataflow.liveness import live_in
+from analyzer.dataflow.observe import Sight, receivers, unwind
+from analyzer.dataflow.state import UNKNOWN, Object, State, join
+from analyzer.dataflow.summary import Case, Change, Effect, Guard, Path, Summary, merge_cases
+from analyzer.dataflow.transfer import Transfer
+from analyzer.dataflow.values import Value, contains, mentions_load, root, show_value
+from analyzer.ir import Block, Branch, Function, Jump, Return, Switch
+from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
+
+MAX_DISJUNCTS = 40
+MAX_STEPS = 12_000
+MAX_FACTS = 48
+
+
+@dataclass(frozen=True)
+class EntryState:
+    """What a callback's contract says of a page: the path of the page and its facets on entry and exit."""
+
+    path: Path
+    facet: str
+    entry: str
+    exit: str
+    operation: str
+    exceptions: tuple[tuple[str, str, str], ...] = ()
+    """(operator, constant, state on exit) where a result means something else; the first that holds decides."""
+
+
+@dataclass
+class Exit:
+    """One disjunct at one return."""
+
+    at: int
+    mask: int
+    constant: int | str | None
+    argument: int
+    bits: tuple[tuple[str, bool], ...]
+    guards: tuple[Guard, ...]
+    objects: dict[Value, tuple[Object, Path | None, bool]]
+    state: State
+    implicit: bool
+
+
+@dataclass
+class Analysis:
+    """The result for one function: what it does to callers, what was seen, and whether the bound was hit."""
+
+    summary: Summary
+    sights: list[Sight] = field(default_factory=list)
+    bounded: bool = False
+
+
+def analyse(function: Function, knowledge: Knowledge, entries: tuple[EntryState, ...] = ()) -> Analysis:
+    """Run one function to its fixpoint; deterministic, never raises for odd code."""
+    return _Solver(function, knowledge, entries).run()
+
+
+class _Solver:
+    def __init__(self, function: Function, knowledge: Knowledge, entries: tuple[EntryState, ...]) -> None:
+        self.function = function
+        self.knowledge = knowledge
+        self.entries = entries
+        self.transfer = Transfer(function, knowledge)
+        self.live = live_in(function)
+        self.inputs: list[dict[object, State]] = [{} for _ in function.blocks]
+        self.heads = frozenset(function.loop_heads)
+        self.work: list[tuple[int, int]] = []
+        self.pending: dict[int, tuple[int, object]] = {}
+        self.waiting: set[tuple[int, object]] = set()
+        self.serial = 0
+        self.bounded = False
+        self.exits: list[Exit] = []
+        self.contract_values: dict[Value, EntryState] = {}
+
+    def run(self) -> Analysis:
+        self._enter()
+        steps = 0
+        while self.work:
+            steps += 1
+            if steps > MAX_STEPS:
+                self.bounded = True
+                break
+            _, serial = heapq.heappop(self.work)
+            number, key = self.pending.pop(serial)
+            self.waiting.discard((number, key))
+            self._run_block(number, self.inputs[number][key].copy())
+        sights: list[Sight] = []
+        if not self.bounded:
+            self.transfer.report = sights.append
+            for number, states in enumerate(self.inputs):
+                for state in states.values():
+                    self._run_block(number, state.copy(), final=True)
+            sights += self._judge_exits()
+        summary = self._summarise()
+        return Analysis(summary, sights, self.bounded)
+
+    def _enter(self) -> None:
+        start = State()
+        for entry in self.entries:
+            value = self._entry_value(start, entry.path)
+            if value is None:
+                continue
+            index = self.knowledge.facet_index[entry.facet]
+            blank = self.transfer.blank
+            states = (*blank[:index], entry.entry or None, *blank[index + 1 :])
+            start.objects[value] = Object(states, first=blank)
+            start.facts[value] = POSITIVE
+            self.contract_values[value] = entry
+        self.transfer.watched = frozenset(self.contract_values)
+        self._add(0, start)
+
+    def _entry_value(self, state: State, path: Path) -> Value | None:
+        head, *steps = path
+        if not isinstance(head, int) or head >= len(self.function.parameters):
+            return None
+        value: Value = ("p", self.function.parameters[head].name)
+        for step in steps:
+            value = ("l", value, step)
+        return value
+
+    # -- the fixpoint
+
+    def _add(self, number: int, state: State) -> None:
+        live = self.live[number]
+        state.env = {name: value for name, value in state.env.items() if name in live}
+        self._prune(state)
+        key = state.key()
+        states = self.inputs[number]
+        known = states.get(key)
+        if known is None:
+            if len(states) >= MAX_DISJUNCTS:
+                state = self._give_up(state)
+                key = state.key()
+                known = states.get(key)
+            if known is None:
+                states[key] = state
+                self._schedule(number, key)
+                return
+        joined, changed = join(known, state, number)
+        if changed:
+            states[key] = joined
+            self._schedule(number, key)
+
+    def _give_up(self, state: State) -> State:
+        """Return the state in which everything over the bound is lumped together."""
+        state.shaky = True
+        state.objects = {}
+        return state
+
+    def _schedule(self, number: int, key: object) -> None:
+        if (number, key) in self.waiting:
+            return
+        self.waiting.add((number, key))
+        self.serial += 1
+        self.pending[self.serial] = (number, key)
+        heapq.heappush(self.work, (number, self.serial))
+
+    def _prune(self, state: State) -> None:
+        """Forget pages that nobody can name again and that carry no obligation, and stale facts."""
+        if state.objects:
+            values = list(state.env.values())
+            values += state.heap.values()
+            for value, item in list(state.objects.items()):
+                if item.acquired or value in self.contract_values:
+                    continue
+                if root(value)[0] in ("p", "g", "G"):
+                    continue
+                if not any(contains(v, value) for v in values):
+                    del state.objects[value]
+        if len(state.facts) > MAX_FACTS:
+            values = [*state.env.values(), *state.objects]
+            state.facts = {
+                fact: mask
+                for fact, mask in state.facts.items()
+                if root(fact)[0] == "p" or any(contains(fact, v) or contains(v, fact) for v in values)
+            }
+
+    def _run_block(self, number: int, state: State, final: bool = False) -> None:
+        block = self.function.blocks[number]
+        states = [state]
+        for instruction in block.instructions:
+            after: list[State] = []
+            for one in states:
+                after.extend(self.transfer.run(one, instruction))
+            states = after if len(after) <= 2 * MAX_DISJUNCTS else after[: 2 * MAX_DISJUNCTS]
+            if not states:
+                return
+        for one in states:
+            self._leave(number, block, one, final)
+
+    def _leave(self, number: int, block: Block, state: State, final: bool) -> None:
+        terminator = block.terminator
+        if isinstance(terminator, Jump):
+            self._edge(number, terminator.to, state, final)
+        elif isinstance(terminator, Branch):
+            value = self.transfer.value(state, terminator.condition)
+            self.transfer.at = terminator.at
+            if final:
+                self._watch_test(state, value)
+                self._compare(state, value)
+            for target, truth in ((terminator.true, True), (terminator.false, False)):
+                after = state.copy()
+                if after.assume(value, truth):
+                    self._edge(number, target, after, final)
+        elif isinstance(terminator, Switch):
+            self._switch(number, terminator, state, final)
+        elif isinstance(terminator, Return) and final:
+            self._record_exit(terminator, state)
+
+    def _switch(self, number: int, terminator: Switch, state: State, final: bool) -> None:
+        value = self.transfer.value(state, terminator.value)
+        rest = state
+        for low, high, target in terminator.cases:
+            constant = self.transfer.value(state, low)
+            after = rest.copy()
+            if high is not None or after.assume(("o", "==", value, constant), True):
+                self._edge(number, target, after, final)
+            if high is None:
+                rest = rest.copy()
+                if not rest.assume(("o", "==", value, constant), False):
+                    return
+        self._edge(number, terminator.default, rest, final)
+
+    def _edge(self, source: int, target: int, state: State, final: bool) -> None:
+        if final:
+            return
+        if target <= source and target in self.heads:
+            self._go_round(state)
+        self._add(target, state)
+
+    def _go_round(self, state: State) -> None:
+        """Leave a loop's round: memory may be written by then, so what was read of it is forgotten."""
+        for fact in [f for f in state.facts if mentions_load(f) and f not in state.objects]:
+            del state.facts[fact]
+
+    # -- sights that are not events
+
+    def _watch_test(self, state: State, value: Value) -> None:
+        """See a test of a call's result for something that this call never returns."""
+        while value[0] == "o" and value[1] == "!":
+            value = value[2]  # type: ignore[assignment]
+        kind = "null"
+        if value[0] == "o" and value[1] in ("is-err", "is-err-or-null"):
+            kind = "error" if value[1] == "is-err" else "either"
+            value = value[2]  # type: ignore[assignment]
+        elif value[0] == "o" and value[1] in ("==", "!=") and value[3] == ("c", 0):
+            value = value[2]  # type: ignore[assignment]
+        if value[0] != "r" or self.transfer.report is None or state.shaky:
+            return
+        mask = state.mask(value)
+        possible = self._result_mask(value)
+        misread = (kind == "null" and not possible & ZERO and possible & NEGATIVE and mask & NEGATIVE) or (
+            kind == "error" and not possible & NEGATIVE and mask & ZERO
+        )
+        if misread:
+            item = self.transfer.object(state, value)
+            self.transfer._sight("misread", "", state, value, item, note=kind)
+
+    def _result_mask(self, value: Value) -> int:
+        for block in self.function.blocks:
+            for instruction in block.instructions:
+                if getattr(instruction, "result", None) and ("r", instruction.at) == value:
+                    callee = instruction.callee  # type: ignore[union-attr]
+                    return self.knowledge.result_masks.get(getattr(callee, "name", ""), ANY)
+        return ANY
+
+    def _compare(self, state: State, value: Value) -> None:
+        """Let comparisons of a field be events (`page->mapping != mapping`)."""
+        if value[0] != "o":
+            return
+        for operand in value[2:]:
+            if isinstance(operand, tuple) and operand and operand[0] == "l":
+                for event in self.knowledge.compares.get(operand[2], ()):  # type: ignore[call-overload]
+                    self.transfer.apply(
+                        state, operand[1], event.facet, event.name, event.requires, event.to, event.only_from  # type: ignore[arg-type]
+                    )
+            elif isinstance(operand, tuple) and operand and operand[0] == "o":
+                self._compare(state, operand)
+
+    # -- exits
+
+    def _record_exit(self, terminator: Return, state: State) -> None:
+        transfer = self.transfer
+        returned: Value | None = None
+        mask, constant, argument = ANY, None, -1
+        bits: tuple[tuple[str, bool], ...] = ()
+        if terminator.value is not None:
+            returned = transfer.value(state, terminator.value)
+            mask = state.mask(returned)
+            if returned[0] in ("c", "k"):
+                constant = returned[1]
+            elif returned[0] == "p" and returned[1] in transfer.parameters:
+                argument = transfer.parameters[str(returned[1])]
+            bits = self._returned_bits(state, returned)
+        objects = {}
+        for value, item in state.objects.items():
+            path, stored = self._path(state, value, returned)
+            objects[value] = (item, path, stored)
+        self.exits.append(
+            Exit(
+                terminator.at, mask, constant, argument, bits, self._guards(state), objects, state,  # type: ignore[arg-type]
+                terminator.implicit,
+            )
+        )
+
+    def _returned_bits(self, state: State, returned: Value) -> tuple[tuple[str, bool], ...]:
+        """Return which named bits that the model or a contract asks about are set in the result."""
+        wanted = sorted(
+            {e.when.bit for e in self.knowledge.model.events if e.when.bit}
+            | {name for entry in self.entries for op, name, _ in entry.exceptions if op == "&"}
+        )
+        known = [(bit, state.bit(returned, ("k", bit))) for bit in wanted]
+        return tuple((bit, truth) for bit, truth in known if truth is not None)
+
+    def _guards(self, state: State) -> tuple[Guard, ...]:
+        found = []
+        for value, mask in state.facts.items():
+            if value[0] == "p" and mask != ANY and value not in state.objects:
+                found.append(Guard(self.transfer.parameters.get(str(value[1]), -1), mask))
+            elif value[0] == "o" and value[1] == "&" and value[2][0] == "p" and value[3][0] == "k":  # type: ignore[index]
+                number = self.transfer.parameters.get(str(value[2][1]), -1)  # type: ignore[index]
+                if mask in (ZERO, POSITIVE | NEGATIVE):
+                    found.append(Guard(number, mask, str(value[3][1])))  # type: ignore[index]
+        return tuple(sorted((g for g in found if g.parameter >= 0), key=repr))
+
+    def _path(self, state: State, value: Value, returned: Value | None) -> tuple[Path | None, bool]:
+        """Return how the caller can name a page after the return, and whether this function stored it there."""
+        direct = self._initial_path(value)
+        if direct is not None:
+            return direct, False
+        if returned is not None and (returned == value or contains(returned, value)):
+            return ("ret",), False
+        for (base, key), held in sorted(state.heap.items(), key=repr):
+            if held != value:
+                continue
+            prefix = self._initial_path(base)
+            if prefix is None and returned is not None and base == returned:
+                prefix = ("ret",)
+            if prefix is not None and len(prefix) < 5:
+                step = key if isinstance(key, str) else "[]"
+                if key == "*":
+                    return (*prefix, "*"), True
+                return (*prefix, step), True
+            if root(base)[0] not in ("L",):
+                return ("global:",), True
+        return None, False
+
+    def _initial_path(self, value: Value) -> Path | None:
+        kind = value[0]
+        if kind == "p":
+            number = self.transfer.parameters.get(str(value[1]))
+            return None if number is None else (number,)
+        if kind in ("g", "G"):
+            return (f"global:{value[1]}",)
+        if kind in ("l", "A"):
+            base = self._initial_path(value[1])  # type: ignore[arg-type]
+            if base is None:
+                return None
+            key = value[2] if isinstance(value[2], str) else "[]"
+            return (*base, key) if kind == "l" else base if key == "[]" else (*base, f"&{key}")
+        return None
+
+    def _judge_exits(self) -> list[Sight]:
+        sights: list[Sight] = []
+        for number, leaving in enumerate(self.exits):
+            if leaving.state.shaky:
+                continue
+            for value, (item, path, _) in leaving.objects.items():
+                for index, facet in enumerate(self.knowledge.facets):
+                    if not item.acquired & (1 << index):
+                        continue
+                    inconsistent = path is not None and path != ("ret",) and self._inconsistent(number, value, path, index)
+                    sights.append(self._exit_sight(leaving, value, item, path, facet.name, inconsistent))
+            sights += self._contract_sights(leaving)
+        return sights
+
+    def _exit_sight(
+        self, leaving: Exit, value: Value, item: Object, path: Path | None, facet: str, inconsistent: bool
+    ) -> Sight:
+        facts = self.transfer.facts_of(item)
+        facts |= {
+            "acquired-here": True,
+            "reachable-by-caller": path is not None,
+            "handed-over": item.escaped,
+            "inconsistent": inconsistent,
+            "on-error": leaving.mask == NEGATIVE,
+            "fresh": root(value)[0] in ("r", "u", "x"),
+            "in-callback": bool(self.entries),
+        }
+        name = leaving.state.name_of(value)
+        return Sight(
+            point="exit",
+            event="",
+            facet=facet,
+            at=leaving.at,
+            subject=name if name and not name.startswith("%") else self._name(value),
+            facts=facts,
+            trail=unwind(item.trail),
+            asks=receivers(item.trail),
+        )
+
+    def _name(self, value: Value) -> str:
+        """Return the variable that a value was first assigned to in the source, or the value's own words."""
+        if value[0] in ("r", "x") and value[0] == "x":
+            return self._name(value[1])  # type: ignore[arg-type]
+        for block in self.function.blocks:
+            result = ""
+            for instruction in block.instructions:
+                if getattr(instruction, "result", "") and ("r", instruction.at) == value[:2]:
+                    result = instruction.result  # type: ignore[union-attr]
+                target = getattr(instruction, "target", None)
+                source = getattr(instruction, "value", None)
+                if result and target is not None and getattr(source, "name", None) == result:
+                    name = getattr(target, "name", "")
+                    return name or show_value(value)
+        return show_value(value)
+
+    def _inconsistent(self, number: int, value: Value, path: Path, index: int) -> bool:
+        """Tell whether another return that the caller cannot tell apart leaves the page without the lock.
+
+        An error return that keeps what a success return gives back is inconsistent too.
+        """
+        mine = self.exits[number]
+        bit = 1 << index
+        for other in self.exits:
+            if other is mine or other.state.shaky:
+                continue
+            found = other.objects.get(value)
+            if found is not None and (found[0].acquired & bit or found[0].escaped or found[0].states[index] == UNKNOWN):
+                continue
+            if not _compatible(mine.guards, other.guards):
+                continue
+            balanced = found is not None and found[0].first[index] is not None
+            if mine.mask == NEGATIVE and other.mask & (ZERO | POSITIVE) and balanced:
+                return True
+            if balanced and mine.mask & other.mask and not _distinct(mine, other):
+                return True
+        return False
+
+    def _contract_sights(self, leaving: Exit) -> list[Sight]:
+        """Return where the contract of a callback is broken for sure at this return."""
+        found = []
+        for entry in self.entries:
+            expected = _expected(entry, leaving)
+            if expected in ("", UNKNOWN):
+                continue
+            index = self.knowledge.facet_index[entry.facet]
+            for value, (item, path, _) in leaving.objects.items():
+                state = item.states[index]
+                if path != entry.path or item.escaped or state in (None, UNKNOWN, expected):
+                    continue
+                facts = self.transfer.facts_of(item)
+                facts |= {
+                    "operation": entry.operation,
+                    "on-error": leaving.mask == NEGATIVE,
+                    "acquired-here": bool(item.acquired & (1 << index)),
+                    "in-callback": True,
+                    "bound": expected,
+                    "special": expected != entry.exit,
+                }
+                found.append(
+                    Sight(
+                        point="callback",
+                        event=entry.operation,
+                        facet=entry.facet,
+                        at=leaving.at,
+                        subject=show_value(value),
+                        facts=facts,
+                        trail=unwind(item.trail),
+                        note=expected,
+                        asks=receivers(item.trail),
+                    )
+                )
+        return found
+
+    # -- the summary
+
+    def _summarise(self) -> Summary:
+        function = self.function
+        if self.bounded:
+            return Summary(function.name, function.file, opaque=True)
+        cases = []
+        shaky = False
+        for leaving in self.exits:
+            if leaving.state.shaky:
+                shaky = True
+                continue
+            effects = tuple(
+                sorted(
+                    (
+                        effect
+                        for item, path, stored in leaving.objects.values()
+                        if path is not None and not str(path[0]).startswith("global:")
+                        for effect in self._effect(item, path, stored)
+                    ),
+                    key=repr,
+                )
+            )
+            cases.append(
+                Case(leaving.guards, leaving.mask, effects, leaving.constant, leaving.argument, leaving.bits)
+            )
+        if shaky and any(case.effects for case in cases):
+            return Summary(function.name, function.file, opaque=True)
+        if not any(case.effects for case in cases):
+            return Summary(function.name, function.file, noreturn=not cases and not shaky)
+        return Summary(function.name, function.file, merge_cases(cases))
+
+    def _effect(self, item: Object, path: Path, stored: bool) -> list[Effect]:
+        changes = tuple(
+            Change(
+                index,
+                first[0] if (first := item.first[index]) else "",
+                first[1] if first else "",
+                None if state == UNKNOWN else state,
+                bool(item.acquired & (1 << index)),
+            )
+            for index, state in enumerate(item.states)
+            if state is not None
+        )
+        if not changes and not item.escaped:
+            return []
+        text, place = "", None
+        if item.trail is not None:
+            text = item.trail.text
+            place = item.trail.place or ("", item.trail.at, self.function.name)
+        return [Effect(path, changes, stored, item.escaped, text, place)]
+
+
+def _expected(entry: EntryState, leaving: Exit) -> str:
+    """Return the facet's state that the contract promises at this return; UNKNOWN when the result is not known."""
+    for operator, constant, state in entry.exceptions:
+        if operator == "&":
+            known = dict(leaving.bits).get(constant)
+        elif constant == "0":
+            wanted = {"==": ZERO, "!=": POSITIVE | NEGATIVE, "<": NEGATIVE}[operator]
+            known = True if not leaving.mask & ~wanted else False if not leaving.mask & wanted else None
+        else:
+            known = leaving.constant == constant if leaving.constant is not None or not leaving.mask & POSITIVE else None
+        if known:
+            return state
+        if known is None:
+            return UNKNOWN
+    return entry.exit
+
+
+def _compatible(left: tuple[Guard, ...], right: tuple[Guard, ...]) -> bool:
+    masks = {(g.parameter, g.bit): g.mask for g in left}
+    return all(masks.get((g.parameter, g.bit), ANY) & g.mask for g in right)
+
+
+def _distinct(left: Exit, right: Exit) -> bool:
+    """Tell whether a caller can tell two results apart by constant, class or bit."""
+    if left.constant is not None and right.constant is not None and left.constant != right.constant:
+        return True
+    other: Mapping[str, bool] = dict(right.bits)
+    return any(bit in other and other[bit] != truth for bit, truth in left.bits)

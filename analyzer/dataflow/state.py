@@ -1,0 +1,306 @@
+"""The abstract state: one disjunct of what may hold at a program point.
+
+A disjunct has values for variables (`env`) and stored fields (`heap`), facts
+about values (a mask of classes, sometimes the exact number), and for each
+value that met an event the states of its facets (`objects`).
+
+Disjuncts with the same `key` are joined (property simulation; Das, Lerner,
+Seigle, ESP, PLDI 2002): the key holds what happened to the pages and which
+variables name those that are held; all else is merged, and what the two sides
+disagree about becomes unknown.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from analyzer.dataflow.values import FALSE_VALUE, Key, Value, class_of_number
+from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
+
+UNKNOWN = "?"
+"""State of a facet about which nothing may be concluded."""
+
+
+class Trail(NamedTuple):
+    """What happened to an object, newest first."""
+
+    before: Trail | None
+    at: int
+    text: str
+    event: str
+    callee: str = ""
+    argument: int = -1
+    place: tuple[str, int, str] | None = None
+    """(file, line, function) inside a callee, when the event happened there."""
+
+
+class Object(NamedTuple):
+    """The facets of one page. Index i of each tuple belongs to facet i of the model.
+
+    states: None = untouched since entry (unknown); UNKNOWN = given up; else a value of the facet.
+    first: (event, required value) of the first event on each facet, or None; what a caller must bring.
+    acquired: bit i is set when the held value of facet i was reached by an event of this function.
+    escaped: somebody else may now be responsible for the page.
+    """
+
+    states: tuple[str | None, ...]
+    acquired: int = 0
+    escaped: bool = False
+    first: tuple[tuple[str, str] | None, ...] = ()
+    trail: Trail | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Return what distinguishes objects at a join; the trail does not."""
+        return (self.states, self.acquired, self.escaped, self.first)
+
+
+class State:
+    """One disjunct; mutable while a block is run, never shared between blocks without `copy`."""
+
+    __slots__ = ("env", "facts", "heap", "objects", "shaky")
+
+    def __init__(self) -> None:
+        """Start with nothing known."""
+        self.env: dict[str, Value] = {}
+        self.heap: dict[tuple[Value, Key], Value] = {}
+        self.facts: dict[Value, int] = {}
+        self.objects: dict[Value, Object] = {}
+        self.shaky = False
+        """Set when something was not understood on the way here; no finding may rest on it."""
+
+    def copy(self) -> State:
+        """Return an independent copy."""
+        new = State.__new__(State)
+        new.env = self.env.copy()
+        new.heap = self.heap.copy()
+        new.facts = self.facts.copy()
+        new.objects = self.objects.copy()
+        new.shaky = self.shaky
+        return new
+
+    # -- facts
+
+    def mask(self, value: Value) -> int:
+        """Return the classes that a value may be in."""
+        kind = value[0]
+        if kind == "c":
+            return class_of_number(value[1])  # type: ignore[arg-type]
+        if kind == "k":
+            known = NEGATIVE if str(value[1]).startswith("-") else POSITIVE
+            return self.facts.get(value, known)
+        if kind in ("L", "G", "A"):
+            return POSITIVE
+        known = self.facts.get(value, ANY)
+        if kind == "o":
+            known &= self._operation_mask(value)
+        return known
+
+    def _operation_mask(self, value: Value) -> int:
+        op = value[1]
+        if op in ("==", "!=", "<", "<=", ">", ">=", "!", "is-err", "is-err-or-null"):
+            return ZERO | POSITIVE
+        if op == "error-or-zero":
+            inner = self.mask(value[2])  # type: ignore[arg-type]
+            return (inner & NEGATIVE) | (ZERO if inner & (ZERO | POSITIVE) else 0)
+        operands: list[Value] = list(value[2:])  # type: ignore[arg-type]
+        if op == "|" and any(not self.mask(v) & ZERO for v in operands):
+            return POSITIVE | NEGATIVE
+        return ANY
+
+    def assume_mask(self, value: Value, wanted: int) -> bool:
+        """Add that `value` is in one of the classes `wanted`; return False when it cannot be."""
+        if value[0] == "o" and value[1] == "error-or-zero":
+            classes = (wanted & NEGATIVE) | (ZERO | POSITIVE if wanted & ZERO else 0)
+            return self.assume_mask(value[2], classes)  # type: ignore[arg-type]
+        known = self.mask(value) & wanted
+        if not known:
+            return False
+        if value[0] != "c" and known != self.mask(value):
+            self.facts[value] = known
+        return True
+
+    def assume(self, value: Value, truth: bool) -> bool:
+        """Add that a C condition is true (or false); return False when that contradicts what is known."""
+        if value[0] != "o":
+            return self.assume_mask(value, POSITIVE | NEGATIVE if truth else ZERO)
+        op = value[1]
+        if op == "!":
+            return self.assume(value[2], not truth)  # type: ignore[arg-type]
+        if op in ("==", "!="):
+            return self._assume_equal(value[2], value[3], truth == (op == "=="))  # type: ignore[arg-type]
+        if op in ("<", "<=", ">", ">="):
+            return self._assume_order(value, truth)
+        if op == "is-err":
+            return self.assume_mask(value[2], NEGATIVE if truth else ZERO | POSITIVE)  # type: ignore[arg-type]
+        if op == "is-err-or-null":
+            return self.assume_mask(value[2], NEGATIVE | ZERO if truth else POSITIVE)  # type: ignore[arg-type]
+        if op == "&":
+            known = self.bit(value[2], value[3])  # type: ignore[arg-type]
+            if known is not None:
+                return known == truth
+        return self.assume_mask(value, POSITIVE | NEGATIVE if truth else ZERO)
+
+    def bit(self, value: Value, flag: Value) -> bool | None:
+        """Tell whether `value & flag` is non-zero, when `value` is built from named flags; None = unknown."""
+        if value == flag:
+            return True if self.mask(value) & ZERO == 0 else None
+        if value[0] == "c" and flag[0] == "c":
+            return bool(value[1] & flag[1])  # type: ignore[operator]
+        if value == FALSE_VALUE:
+            return False
+        if value[0] == "o" and value[1] == "|":
+            sides = [self.bit(v, flag) for v in value[2:]]  # type: ignore[arg-type]
+            if True in sides:
+                return True
+            return False if sides == [False, False] else None
+        if value[0] == "k" and flag[0] == "k":
+            return False  # two different named bits
+        known = self.facts.get(("o", "&", value, flag))
+        if known is not None:
+            return None if known & ZERO and known != ZERO else known != ZERO
+        return None
+
+    def _assume_equal(self, left: Value, right: Value, truth: bool) -> bool:
+        if left[0] in ("c", "k") and right[0] not in ("c", "k"):
+            left, right = right, left
+        if left == right:
+            return truth
+        if right[0] == "c":
+            number = right[1]
+            if left[0] == "c":
+                return (left[1] == number) == truth
+            if left[0] == "k":
+                return not truth or bool(self.mask(left) & class_of_number(number))  # type: ignore[arg-type]
+            if number == 0:
+                return self.assume(left, not truth)
+            if left[0] == "o" and left[1] in ("==", "!=", "!", "<", "<=", ">", ">=") and number == 1:
+                return self.assume(left, truth)
+        if right[0] == "k" and left[0] in ("c", "k"):
+            return not truth
+        relation: Value = ("o", "==", left, right) if repr(left) <= repr(right) else ("o", "==", right, left)
+        known = self.facts.get(relation, ZERO | POSITIVE) & (POSITIVE if truth else ZERO)
+        if not known:
+            return False
+        if truth:
+            if right[0] in ("c", "k") and self._excluded(left, right):
+                return False
+            both = self.mask(left) & self.mask(right)
+            if not both or not self.assume_mask(left, both) or not self.assume_mask(right, both):
+                return False
+        self.facts[relation] = known
+        return True
+
+    def _excluded(self, value: Value, constant: Value) -> bool:
+        """Tell whether `value` is already known to equal another constant."""
+        for fact, mask in self.facts.items():
+            if mask == POSITIVE and fact[0] == "o" and fact[1] == "==" and value in fact[2:]:
+                other = fact[3] if fact[2] == value else fact[2]
+                if other[0] in ("c", "k") and other != constant:  # type: ignore[index]
+                    return True
+        return False
+
+    def _assume_order(self, value: Value, truth: bool) -> bool:
+        op, left, right = value[1], value[2], value[3]
+        if left[0] == "c" and right[0] == "c":  # type: ignore[index]
+            a, b = left[1], right[1]  # type: ignore[index]
+            return {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[op] == truth  # type: ignore[index]
+        if right == FALSE_VALUE:
+            classes = {"<": NEGATIVE, "<=": NEGATIVE | ZERO, ">": POSITIVE, ">=": POSITIVE | ZERO}[op]  # type: ignore[index]
+            return self.assume_mask(left, classes if truth else ANY & ~classes)  # type: ignore[arg-type]
+        return self.assume_mask(value, POSITIVE if truth else ZERO)
+
+    # -- names
+
+    def name_of(self, value: Value) -> str | None:
+        """Return a variable that holds the value; named variables before temporaries."""
+        found = None
+        for name, held in self.env.items():
+            if held == value:
+                if not name.startswith("%"):
+                    return name
+                found = name
+        return found
+
+    def refers_to(self, value: Value) -> bool:
+        """Tell whether a variable or a stored field still holds the value or something built on it."""
+        return any(contains_root(v, value) for v in self.env.values()) or any(
+            contains_root(v, value) for v in self.heap.values()
+        )
+
+    def key(self) -> tuple[object, ...]:
+        """Return what must agree for two disjuncts to be joined."""
+        objects = self.objects
+        if not objects:
+            return (self.shaky,)
+        held = {v for v, o in objects.items() if o.acquired}
+        names = tuple(sorted(n for n, v in self.env.items() if v in held)) if held else ()
+        return (self.shaky, frozenset((v, o.key) for v, o in objects.items()), names)
+
+
+def contains_root(value: Value, wanted: Value) -> bool:
+    """Tell whether `value` is `wanted` or an address or load rooted at it."""
+    while True:
+        if value == wanted:
+            return True
+        if value[0] not in ("A", "l"):
+            return False
+        value = value[1]  # type: ignore[assignment]
+
+
+def join(old: State, new: State, block: int) -> tuple[State, bool]:
+    """Return the least upper bound of two disjuncts of one key, and whether it is weaker than `old`.
+
+    A variable on which the two differ gets a value that stands for the disagreement at this block; its
+    classes are those of both sides.
+    """
+    changed = False
+    result = State.__new__(State)
+    result.shaky = old.shaky
+    result.objects = old.objects
+    facts: dict[Value, int] = {}
+    for value, mask in old.facts.items():
+        other = new.facts.get(value)
+        if other is None:
+            changed = True
+            continue
+        facts[value] = mask | other
+        changed = changed or (mask | other) != mask
+    env: dict[str, Value] = {}
+    for name, value in old.env.items():
+        other_value = new.env.get(name)
+        if other_value == value:
+            env[name] = value
+            continue
+        if other_value is None:
+            changed = True
+            continue
+        merged: Value = ("j", block, name)
+        mask = old.mask(value) | new.mask(other_value)
+        if value != merged or old.facts.get(merged, ANY) != mask:
+            changed = True
+        env[name] = merged
+        if mask != ANY:
+            facts[merged] = mask
+        else:
+            facts.pop(merged, None)
+    heap: dict[tuple[Value, Key], Value] = {}
+    for key, value in old.heap.items():
+        other_value = new.heap.get(key)
+        if other_value == value:
+            heap[key] = value
+            continue
+        merged = ("j", block, str(key[1]) + show_key(key[0]))
+        if value != merged:
+            changed = True
+        heap[key] = merged
+    for key in new.heap.keys() - old.heap.keys():
+        heap[key] = ("j", block, str(key[1]) + show_key(key[0]))
+        changed = True
+    result.env, result.heap, result.facts = env, heap, facts
+    return result, changed
+
+
+def show_key(value: Value) -> str:
+    """Return a short stable text for the base of a stored field, to name a join by."""
+    return "." + "".join(str(item) for item in value if not isinstance(item, tuple))

@@ -1,0 +1,642 @@
+"""Transfer functions: what one IR instruction does to a disjunct.
+
+Calls are resolved in this order: error-pointer macros and identity functions
+(`same`), the model's events, a summary, the contract or operations table of an
+indirect call. A call that nothing is known of has no effect on a page's facets
+(functions whose effect is not trivial are all summarised before), but is
+remembered as a receiver of the page, so that a leak is only claimed once it is
+known that no receiver keeps it.
+"""
+
+from collections.abc import Callable, Iterable
+
+from analyzer.dataflow.knowledge import Knowledge
+from analyzer.dataflow.observe import Sight, receivers, unwind
+from analyzer.dataflow.state import UNKNOWN, Object, State, Trail
+from analyzer.dataflow.summary import Case, Effect, Summary
+from analyzer.dataflow.values import (
+    FALSE_VALUE,
+    MAX_DEPTH,
+    Key,
+    Value,
+    contains,
+    depth,
+    replace_value,
+    root,
+    show_value,
+)
+from analyzer.ir import (
+    Addr,
+    Assign,
+    Binary,
+    Call,
+    Deref,
+    Expr,
+    Field,
+    Function,
+    Havoc,
+    Index,
+    Instruction,
+    Name,
+    Num,
+    Opaque,
+    Unary,
+)
+from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO, Argument, CallPattern, Event, ResultCondition
+
+Report = Callable[[Sight], None]
+
+_COMMUTATIVE = frozenset({"==", "!=", "&", "|", "+", "*", "^"})
+
+
+class Transfer:
+    """Runs instructions of one function; `report` is None while the fixpoint is sought."""
+
+    def __init__(self, function: Function, knowledge: Knowledge) -> None:
+        """Bind a function to what is known about the rest of the world."""
+        self.function = function
+        self.knowledge = knowledge
+        self.report: Report | None = None
+        self.parameters = {p.name: i for i, p in enumerate(function.parameters)}
+        self.locals = frozenset(function.locals)
+        self.blank = (None,) * len(knowledge.facets)
+        self.at = 0
+        self.watched: frozenset[Value] = frozenset()
+        """Pages of a contract: to whom they are passed is remembered even while this function holds nothing."""
+
+    # -- expressions
+
+    def value(self, state: State, expression: Expr) -> Value:
+        """Return the symbolic value of an expression."""
+        if isinstance(expression, Name):
+            return self.variable(state, expression.name)
+        if isinstance(expression, Num):
+            return ("c", expression.value)
+        if isinstance(expression, Opaque):
+            return ("u", expression.at, "")
+        if isinstance(expression, Addr):
+            return self.address(state, expression.base)
+        if isinstance(expression, Field | Deref | Index):
+            return self.load(state, self.address(state, expression))
+        if isinstance(expression, Unary):
+            return self._unary(expression.op, self.value(state, expression.operand))
+        if isinstance(expression, Binary):
+            return self._binary(
+                expression.op, self.value(state, expression.left), self.value(state, expression.right)
+            )
+        raise AssertionError(expression)
+
+    def variable(self, state: State, name: str) -> Value:
+        known = state.env.get(name)
+        if known is not None:
+            return known
+        if name in self.parameters:
+            return ("p", name)
+        if name.startswith("%") or name in self.locals:
+            return ("u", 0, name)
+        number = self.knowledge.model.constants.get(name)
+        if number is not None:
+            return ("c", number)
+        return ("k", name) if name.isupper() else ("g", name)
+
+    def address(self, state: State, place: Expr) -> Value:
+        """Return the address of an lvalue; the address of a `same_fields` member is its object's."""
+        if isinstance(place, Name):
+            if place.name.startswith("%") or place.name in self.locals or place.name in self.parameters:
+                return ("L", place.name)
+            return ("G", place.name)
+        if isinstance(place, Deref):
+            return self.value(state, place.base)
+        if isinstance(place, Field):
+            base = self.address(state, place.base)
+            if place.name in self.knowledge.model.same_fields and base[0] not in ("L", "G"):
+                return base
+            return self._bounded(("A", base, place.name))
+        if isinstance(place, Index):
+            index = self.value(state, place.index)
+            return self._bounded(("A", self.value(state, place.base), ("[]", index)))
+        return self.value(state, place)
+
+    def _bounded(self, value: Value) -> Value:
+        return value if depth(value) <= MAX_DEPTH else ("u", self.at, "deep")
+
+    def load(self, state: State, address: Value) -> Value:
+        """Return what stands at an address."""
+        kind = address[0]
+        if kind == "L":
+            return self.variable(state, str(address[1]))
+        if kind == "G":
+            return ("g", address[1])
+        base, key = (address[1], address[2]) if kind == "A" else (address, "*")
+        known = state.heap.get((base, key))  # type: ignore[arg-type]
+        return known if known is not None else self._bounded(("l", base, key))
+
+    def _unary(self, op: str, operand: Value) -> Value:
+        if op == "-" and operand[0] == "c":
+            return ("c", -operand[1])  # type: ignore[operator]
+        if op == "-" and operand[0] == "k":
+            name = str(operand[1])
+            return ("k", name[1:] if name.startswith("-") else f"-{name}")
+        return self._bounded(("o", op, operand))
+
+    def _binary(self, op: str, left: Value, right: Value) -> Value:
+        if left[0] == "c" and right[0] == "c":
+            a, b = int(left[1]), int(right[1])  # type: ignore[call-overload]
+            if op in ("+", "-", "|", "&") and abs(a) < 1 << 40 and abs(b) < 1 << 40:
+                return ("c", {"+": a + b, "-": a - b, "|": a | b, "&": a & b}[op])
+            if op in ("==", "!=", "<", ">", "<=", ">="):
+                return ("c", int({"==": a == b, "!=": a != b, "<": a < b, ">": a > b, "<=": a <= b, ">=": a >= b}[op]))
+        if op == "|" and FALSE_VALUE in (left, right):
+            return right if left == FALSE_VALUE else left
+        if op in _COMMUTATIVE and left[0] in ("c", "k") and right[0] not in ("c", "k"):
+            left, right = right, left
+        return self._bounded(("o", op, left, right))
+
+    # -- instructions
+
+    def run(self, state: State, instruction: Instruction) -> list[State]:
+        """Return the disjuncts after one instruction; `state` may be reused for one of them."""
+        self.at = instruction.at
+        if isinstance(instruction, Assign):
+            value = self.value(state, instruction.value)
+            self.store(state, self.address(state, instruction.target), value)
+            return [state]
+        if isinstance(instruction, Call):
+            return self._call(state, instruction)
+        if isinstance(instruction, Havoc):
+            self._havoc(state, instruction)
+            return [state]
+        state.shaky = True
+        return [state]
+
+    def _havoc(self, state: State, instruction: Havoc) -> None:
+        address = self.address(state, instruction.target)
+        fresh: Value = ("u", instruction.at, show_value(address))
+        self.retire(state, fresh)
+        self.store(state, address, fresh)
+        if address[0] == "L":
+            for key in [k for k in state.heap if root(k[0]) == address]:
+                del state.heap[key]
+
+    def store(self, state: State, address: Value, value: Value) -> None:
+        """Write a value to an address; a page stored where others can see it has escaped."""
+        kind = address[0]
+        if kind == "L":
+            state.env[str(address[1])] = value
+            return
+        base, key = (address[1], address[2]) if kind == "A" else (address, "*")
+        state.heap[(base, key)] = value  # type: ignore[index]
+        self._access(state, address, self.knowledge.writes)
+        if root(address)[0] != "L":
+            held = state.objects.get(value)
+            if held is not None and not held.escaped:
+                state.objects[value] = held._replace(escaped=True)
+
+    def _access(self, state: State, address: Value, table: object) -> None:
+        events: Iterable[Event] = table.get(address[2], ()) if address[0] == "A" else ()  # type: ignore[attr-defined]
+        for event in events:
+            self.apply(state, address[1], event.facet, event.name, event.requires, event.to, event.only_from, event.text)  # type: ignore[arg-type]
+
+    def retire(self, state: State, value: Value) -> None:
+        """Make room for `value` to be produced again: what was called so until now is of an earlier round."""
+        referred = state.refers_to(value)
+        item = state.objects.get(value)
+        if not referred and item is None:
+            self._forget_facts(state, value)
+            return
+        older: Value = ("x", value) if value[0] != "x" else value
+        if item is not None:
+            del state.objects[value]
+            if not referred:
+                self._lost(state, value, item)
+        if referred:
+            kept = state.objects.pop(older, None)
+            if kept is not None and not state.refers_to(older):
+                self._lost(state, older, kept)
+            self._rename(state, value, older)
+            if item is not None:
+                state.objects[older] = item
+        self._forget_facts(state, value)
+        for other in [v for v in state.objects if v not in (value, older) and contains(v, value)]:
+            dependent = state.objects.pop(other)
+            if not dependent.escaped:
+                state.objects[("x", other)] = dependent._replace(escaped=True)
+
+    def _rename(self, state: State, old: Value, new: Value) -> None:
+        state.env = {name: replace_value(v, old, new) for name, v in state.env.items()}
+        state.heap = {(replace_value(b, old, new), k): replace_value(v, old, new) for (b, k), v in state.heap.items()}
+        mask = state.facts.get(old)
+        if mask is not None:
+            state.facts[new] = mask
+
+    def _forget_facts(self, state: State, value: Value) -> None:
+        for fact in [f for f in state.facts if contains(f, value)]:
+            del state.facts[fact]
+
+    def _lost(self, state: State, value: Value, item: Object) -> None:
+        if self.report is not None and item.acquired and not item.escaped and not state.shaky:
+            self._sight("lost", "", state, value, item, facet_bits=item.acquired)
+
+    # -- facets
+
+    def object(self, state: State, value: Value) -> Object:
+        """Return the facets of a page, untouched when nothing happened to it yet."""
+        return state.objects.get(value) or Object(self.blank, first=self.blank)
+
+    def apply(
+        self,
+        state: State,
+        value: Value,
+        facet: str,
+        event: str,
+        requires: str,
+        to: str | None,
+        only_from: tuple[str, ...] = (),
+        text: str = "",
+        callee: str = "",
+        place: tuple[str, int, str] | None = None,
+        acquired: bool | None = None,
+    ) -> None:
+        """Let an event happen to a page. `to` "" leaves the state, None gives it up."""
+        if value[0] == "c" or not state.assume_mask(value, POSITIVE):
+            return
+        index = self.knowledge.facet_index[facet]
+        item = self.object(state, value)
+        current = item.states[index]
+        if self.report is not None and event and not state.shaky:
+            self._sight("event", event, state, value, item, facet=facet, callee=callee)
+        if only_from and current not in only_from:
+            return
+        held = self.knowledge.facets[index].held
+        first = item.first
+        if current is None and first[index] is None:
+            first = (*first[:index], (event, requires), *first[index + 1 :])
+        new = to if to else (requires or current if current is None else current)
+        if to is None:
+            new = UNKNOWN
+        bit = 1 << index
+        bits = item.acquired
+        if to and to != held:
+            bits &= ~bit
+        elif to and to == held and (acquired if acquired is not None else current != held):
+            bits |= bit
+        if new == current and bits == item.acquired and first == item.first:
+            return
+        trail = item.trail
+        if to or text:
+            trail = Trail(trail, self.at, text or event, event, place=place)
+        state.objects[value] = Object(
+            (*item.states[:index], new, *item.states[index + 1 :]), bits, item.escaped, first, trail
+        )
+
+    def _sight(
+        self,
+        point: str,
+        event: str,
+        state: State,
+        value: Value,
+        item: Object,
+        facet: str = "",
+        facet_bits: int = 0,
+        callee: str = "",
+        note: str = "",
+    ) -> None:
+        assert self.report is not None
+        facts = self.facts_of(item)
+        facts |= {"event": event, "through-call": bool(callee), "handed-over": item.escaped}
+        facts["fresh"] = root(value)[0] in ("r", "u", "x")
+        name = state.name_of(value)
+        subject = name if name and not name.startswith("%") else show_value(value)
+        for index, kind in enumerate(self.knowledge.facets):
+            if point == "lost" and facet_bits & (1 << index):
+                facts |= {"acquired-here": True, "loop": True}
+                self.report(self._make(point, event, kind.name, state, subject, facts, item, note))
+        if point != "lost":
+            self.report(self._make(point, event, facet, state, subject, facts, item, note))
+
+    def _make(
+        self,
+        point: str,
+        event: str,
+        facet: str,
+        state: State,
+        subject: str,
+        facts: dict[str, str | bool | None],
+        item: Object,
+        note: str,
+    ) -> Sight:
+        return Sight(
+            point=point,
+            event=event,
+            facet=facet,
+            at=self.at,
+            subject=subject,
+            facts=dict(facts),
+            trail=unwind(item.trail),
+            note=note,
+            asks=receivers(item.trail),
+        )
+
+    def facts_of(self, item: Object) -> dict[str, str | bool | None]:
+        """Return facet name -> state, None where it is not known for sure; the newest event too."""
+        facts: dict[str, str | bool | None] = {
+            facet.name: None if s == UNKNOWN else s
+            for facet, s in zip(self.knowledge.facets, item.states, strict=True)
+        }
+        facts["last-event"] = item.trail.event if item.trail is not None else ""
+        return facts
+
+    # -- calls
+
+    def _call(self, state: State, call: Call) -> list[State]:
+        arguments = [self.value(state, a) for a in call.arguments]
+        name = call.callee.name if isinstance(call.callee, Name) else ""
+        knowledge = self.knowledge
+        kind = knowledge.errors.get(name)
+        if kind is not None and arguments:
+            result = arguments[0] if kind == "same-number" else ("o", kind, arguments[0])
+            state.env[call.result] = result
+            return [state]
+        for pattern in knowledge.same.get(name, ()):
+            if len(arguments) == len(pattern.arguments):
+                state.env[call.result] = arguments[pattern.subject_positions[0]]
+                return [state]
+        if name in self.locals or name in self.parameters:
+            name, indirect = "", True
+        else:
+            indirect = not name
+        result: Value = ("r", call.at)
+        self.retire(state, result)
+        possible = knowledge.result_masks.get(name, ANY)
+        if possible != ANY:
+            state.facts[result] = possible
+        if indirect and isinstance(call.callee, Field):
+            table = knowledge.field_events.get(call.callee.name, ())
+        else:
+            table = knowledge.events.get(name, ())
+        matched = [
+            (event, value)
+            for pattern, event in table
+            for value in self._subjects(state, pattern, call, arguments, result)
+        ]
+        summary = None
+        if matched:
+            states = self._split(state, call, result, matched, possible)
+        else:
+            if indirect:
+                summary = knowledge.operation_of(call.callee.name) if isinstance(call.callee, Field) else None
+            else:
+                summary = knowledge.summary_of(name, self.function.file)
+            if summary is not None and not summary.opaque and summary.cases:
+                states = self._apply_summary(state, call, arguments, result, summary)
+            else:
+                states = [state]
+                if (summary is not None and summary.opaque) or (indirect and summary is None):
+                    self._give_up(state, arguments)
+                self._spoil_locals(state, call, arguments, ())
+                state.env[call.result] = result
+        for pattern in knowledge.handovers.get(name, ()):
+            for after in states:
+                for value in self._subjects(after, pattern, call, arguments, result):
+                    item = after.objects.get(value)
+                    if item is not None:
+                        after.objects[value] = item._replace(escaped=True)
+        if name and not matched and not (summary is not None and summary.cases):
+            for after in states:
+                self._remember_receiver(after, name, arguments)
+        return states
+
+    def _remember_receiver(self, state: State, name: str, arguments: list[Value]) -> None:
+        for position, value in enumerate(arguments):
+            item = state.objects.get(value)
+            if item is not None and not item.escaped and (item.acquired or value in self.watched):
+                known = self.knowledge.keeps(name, self.function.file, position)
+                if known:
+                    state.objects[value] = item._replace(escaped=True)
+                elif known is None:
+                    trail = Trail(item.trail, self.at, "", "", name, position)
+                    state.objects[value] = item._replace(trail=trail)
+
+    def _give_up(self, state: State, arguments: list[Value]) -> None:
+        for value in arguments:
+            item = state.objects.get(value)
+            if item is not None:
+                states = tuple(UNKNOWN if s is not None else None for s in item.states)
+                state.objects[value] = item._replace(states=states, acquired=0, escaped=True)
+
+    def _spoil_locals(self, state: State, call: Call, arguments: list[Value], known: tuple[int, ...]) -> None:
+        """Forget locals whose address the callee got, but those it is known to write."""
+        for position, value in enumerate(arguments):
+            if position in known:
+                continue
+            if value[0] == "L":
+                name = str(value[1])
+                held = state.env.get(name)
+                if held in state.objects and state.objects[held].acquired:  # type: ignore[index]
+                    item = state.objects[held]  # type: ignore[index]
+                    state.objects[held] = item._replace(escaped=True)  # type: ignore[index]
+                fresh: Value = ("u", call.at, name)
+                self.retire(state, fresh)
+                state.env[name] = fresh
+            if root(value)[0] == "L":
+                for key in [k for k, v in state.heap.items() if root(k[0]) == root(value) and v not in state.objects]:
+                    del state.heap[key]
+
+    def _subjects(
+        self, state: State, pattern: CallPattern, call: Call, arguments: list[Value], result: Value
+    ) -> list[Value]:
+        """Return the subject of a pattern at this call, or nothing when the call does not match it."""
+        wanted = pattern.arguments
+        if wanted and wanted[-1].kind == "rest":
+            wanted = wanted[:-1]
+            if len(arguments) < len(wanted):
+                return []
+        elif len(arguments) != len(wanted):
+            return []
+        found = [result] if pattern.subject_is_result else []
+        for position, (argument, value) in enumerate(zip(wanted, arguments, strict=False)):
+            if not self._matches(state, argument, value):
+                return []
+            if argument.kind == "subject":
+                found.append(value)
+            elif argument.kind == "out":
+                found.append(("r", call.at, position))
+            elif argument.kind == "field-of-subject":
+                if value[0] != "A" or value[2] != argument.word:
+                    return []
+                found.append(value[1])  # type: ignore[arg-type]
+            elif argument.kind == "subject-in-field":
+                found.append(self.load(state, ("A", value, argument.word)))
+        return found
+
+    def _matches(self, state: State, argument: Argument, value: Value) -> bool:
+        if argument.kind == "constant":
+            word = argument.word
+            wanted: Value = ("c", int(word)) if word.lstrip("-").isdigit() else self.variable(state, word)
+            if word in ("true", "false"):
+                wanted = ("c", int(word == "true"))
+            return value == wanted
+        if argument.kind in ("has", "lacks"):
+            known = state.bit(value, ("k", argument.word))
+            return known is (argument.kind == "has")
+        return True
+
+    def _split(
+        self, state: State, call: Call, result: Value, matched: list[tuple[Event, Value]], possible: int
+    ) -> list[State]:
+        """Apply the model's events: one disjunct for each class of results that some event tells apart."""
+        for event, value in matched:
+            if value[0] == "r" and value[1] == call.at and isinstance(value[-1], int) and len(value) == 3:  # an out parameter: the argument's target now holds it
+                self.retire(state, value)
+                self.store(state, self._out_address(state, call, int(value[2])), value)  # type: ignore[call-overload]
+        if self.report is not None and not call.used:
+            for event, value in matched:
+                if event.conditional and value != result and event.to == self._held(event.facet):
+                    self._sight("ignored", event.name, state, value, self.object(state, value), facet=event.facet)
+        state.env[call.result] = result
+        outcomes = self._outcomes([event.when for event, _ in matched], possible)
+        states = []
+        for number, (mask, bits) in enumerate(outcomes):
+            after = state if number == len(outcomes) - 1 else state.copy()
+            if not after.assume_mask(result, mask):
+                continue
+            feasible = True
+            for bit, truth in bits:
+                flag: Value = ("o", "&", result, ("k", bit))
+                feasible = feasible and after.assume(flag, truth)
+            for event, value in matched:
+                happens = bool(event.when.mask & mask)
+                if event.when.bit:
+                    happens = dict(bits)[event.when.bit] == event.when.bit_set
+                to = event.to if happens else event.otherwise
+                if happens or event.otherwise:
+                    requires = event.requires if happens else ""
+                    text = event.text if happens else f"{event.name} failed"
+                    name = event.name if happens else f"{event.name}-failed"
+                    self.apply(after, value, event.facet, name, requires, to, event.only_from, text)
+            if feasible:
+                states.append(after)
+        return states
+
+    def _held(self, facet: str) -> str:
+        return self.knowledge.facets[self.knowledge.facet_index[facet]].held
+
+    def _out_address(self, state: State, call: Call, position: int) -> Value:
+        return self.value(state, call.arguments[position])
+
+    def _outcomes(
+        self, conditions: list[ResultCondition], possible: int
+    ) -> list[tuple[int, tuple[tuple[str, bool], ...]]]:
+        """Return the partition of results that the conditions make: (mask, bits set or not)."""
+        groups: dict[tuple[bool, ...], int] = {}
+        for one in (ZERO, POSITIVE, NEGATIVE):
+            if one & possible:
+                groups_key = tuple(bool(c.mask & one) for c in conditions)
+                groups[groups_key] = groups.get(groups_key, 0) | one
+        bits = sorted({c.bit for c in conditions if c.bit})
+        choices: list[tuple[tuple[str, bool], ...]] = [()]
+        for bit in bits:
+            choices = [(*choice, (bit, truth)) for choice in choices for truth in (True, False)]
+        return [(mask, choice) for mask in groups.values() for choice in choices]
+
+    # -- summaries
+
+    def _apply_summary(
+        self, state: State, call: Call, arguments: list[Value], result: Value, summary: Summary
+    ) -> list[State]:
+        states: list[State] = []
+        for case in summary.cases:
+            after = state.copy()
+            if not self._guards_hold(after, case, arguments):
+                continue
+            stored = tuple(int(e.path[0]) for e in case.effects if e.stored and isinstance(e.path[0], int))
+            self._spoil_locals(after, call, arguments, stored)
+            if not self._set_result(after, call, case, arguments, result):
+                continue
+            for effect in case.effects:
+                self._apply_effect(after, call, effect, arguments, summary)
+            states.append(after)
+        return states
+
+    def _guards_hold(self, state: State, case: Case, arguments: list[Value]) -> bool:
+        for guard in case.guards:
+            if guard.parameter >= len(arguments):
+                continue
+            value = arguments[guard.parameter]
+            if guard.bit:
+                if not state.assume(("o", "&", value, ("k", guard.bit)), guard.mask != ZERO):
+                    return False
+            elif not state.assume_mask(value, guard.mask):
+                return False
+        return True
+
+    def _set_result(self, state: State, call: Call, case: Case, arguments: list[Value], result: Value) -> bool:
+        if 0 <= case.argument < len(arguments):
+            state.env[call.result] = arguments[case.argument]
+            return state.assume_mask(arguments[case.argument], case.mask)
+        if isinstance(case.constant, int):
+            state.env[call.result] = ("c", case.constant)
+        elif isinstance(case.constant, str):
+            state.env[call.result] = ("k", case.constant)
+        elif case.mask == ZERO:
+            state.env[call.result] = FALSE_VALUE
+        else:
+            state.env[call.result] = result
+            if not state.assume_mask(result, case.mask):
+                return False
+            for bit, truth in case.bits:
+                if not state.assume(("o", "&", result, ("k", bit)), truth):
+                    return False
+        return True
+
+    def _apply_effect(
+        self, state: State, call: Call, effect: Effect, arguments: list[Value], summary: Summary
+    ) -> None:
+        value = self._resolve(state, call, effect, arguments)
+        if value is None:
+            return
+        for change in effect.changes:
+            facet = self.knowledge.facets[change.facet]
+            words = f"{summary.name}(): {effect.text}" if effect.text else f"{summary.name}()"
+            self.apply(
+                state,
+                value,
+                facet.name,
+                change.event,
+                change.requires,
+                change.to,
+                text=words,
+                callee=summary.name,
+                place=effect.place,
+                acquired=change.acquired,
+            )
+        if effect.escaped:
+            item = self.object(state, value)
+            state.objects[value] = item._replace(escaped=True)
+
+    def _resolve(self, state: State, call: Call, effect: Effect, arguments: list[Value]) -> Value | None:
+        head, *steps = effect.path
+        if head == "ret":
+            value = state.env[call.result]
+            if value[0] in ("c", "k"):
+                return None
+        elif isinstance(head, int):
+            if head >= len(arguments):
+                return None
+            value = arguments[head]
+        else:
+            value = ("g", str(head).removeprefix("global:"))
+        if effect.stored and steps:
+            for step in steps[:-1]:
+                value = self.load(state, self._step(value, step))
+            place = self._step(value, steps[-1])
+            fresh: Value = ("r", call.at, "/".join(map(str, effect.path)))
+            self.retire(state, fresh)
+            self.store(state, place, fresh)
+            return fresh
+        for step in steps:
+            value = self.load(state, self._step(value, step))
+        return value
+
+    def _step(self, value: Value, key: Key) -> Value:
+        return value if key == "*" else ("A", value, key)

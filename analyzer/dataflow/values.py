@@ -1,0 +1,97 @@
+"""Symbolic values: what a C expression is, written as nested tuples.
+
+    ("c", n)            the number n
+    ("k", NAME)         a named constant whose number is not known; "-NAME" is its negative
+    ("p", name)         what a parameter held on entry
+    ("g", name)         what a global variable held on entry
+    ("l", base, key)    what stood on entry in field `key` of the object at `base` ("*" for `*base`)
+    ("r", at)           what the call at offset `at` returned
+    ("u", at, name)     a value that is not known: uninitialised, havocked
+    ("j", block, name)  what two paths disagree about at a join
+    ("x", value)        a value of an earlier round of a loop, whose name has been used again
+    ("L", name)         the address of a local variable
+    ("G", name)         the address of a global variable
+    ("A", base, key)    the address of field `key` of the object at `base`
+    ("o", op, a, b)     an operation
+
+Equal tuples are the same value within one disjunct. Two different tuples may
+still be one object (no alias analysis), so nothing is concluded from two
+values being different.
+"""
+
+from analyzer.rulespec import NEGATIVE, POSITIVE, ZERO
+
+Value = tuple[object, ...]
+Key = object
+
+MAX_DEPTH = 5
+
+TRUE_VALUE: Value = ("c", 1)
+FALSE_VALUE: Value = ("c", 0)
+ADDRESSES = frozenset({"L", "G", "A"})
+
+
+def depth(value: Value) -> int:
+    """Return how many loads and operations are nested in the value."""
+    kind = value[0]
+    if kind in ("l", "A", "x"):
+        return 1 + depth(value[1])  # type: ignore[arg-type]
+    if kind == "o":
+        return 1 + max((depth(v) for v in value[2:] if isinstance(v, tuple)), default=0)
+    return 0
+
+
+def contains(value: Value, part: Value) -> bool:
+    """Tell whether `part` stands somewhere inside `value`, or is it; a value of an earlier round is one piece."""
+    if value == part:
+        return True
+    return value[0] != "x" and any(isinstance(item, tuple) and contains(item, part) for item in value)
+
+
+def replace_value(value: Value, old: Value, new: Value) -> Value:
+    """Return `value` with every occurrence of `old` replaced."""
+    if value == old:
+        return new
+    if value[0] == "x" or not any(isinstance(item, tuple) for item in value):
+        return value
+    return tuple(replace_value(item, old, new) if isinstance(item, tuple) else item for item in value)
+
+
+def mentions_load(value: Value) -> bool:
+    """Tell whether the value reads memory that somebody else may write."""
+    return value[0] in ("l", "g") or any(isinstance(item, tuple) and mentions_load(item) for item in value)
+
+
+def root(value: Value) -> Value:
+    """Return the innermost base of a load or address."""
+    while value[0] in ("l", "A"):
+        value = value[1]  # type: ignore[assignment]
+    return value
+
+
+def class_of_number(number: int) -> int:
+    """Return the mask of the class of a number."""
+    return ZERO if number == 0 else POSITIVE if number > 0 else NEGATIVE
+
+
+def show_value(value: Value) -> str:
+    """Return the value in C's words, as far as there are any."""
+    match value:
+        case ("p" | "g" | "L" | "G", str(name)):
+            return name
+        case ("u" | "j", _, str(name)):
+            return name
+        case ("l", (_, *_) as base, "*"):
+            return f"*{show_value(base)}"
+        case ("l", ("A", (_, *_) as outer, str(inner)), str(key)):
+            return f"{show_value(outer)}->{inner}.{key}"
+        case ("l", ("L" | "G", str(name)), str(key)):
+            return f"{name}.{key}"
+        case ("l", (_, *_) as base, str(key)):
+            return f"{show_value(base)}->{key}"
+        case ("l", (_, *_) as base, _):
+            return f"{show_value(base)}[]"
+        case ("x", (_, *_) as inner):
+            return show_value(inner)
+        case _:
+            return "page"

@@ -1,0 +1,340 @@
+"""Analyses one file: the unit of work that is handed to an executor.
+
+A job holds everything that the file cannot say itself: the summaries of
+functions of other files that it mentions, the operations that its functions
+are bound to elsewhere. Given the same job and the same bytes, the result is
+the same, in any process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from analyzer.cfg import Idioms, build_cfg
+from analyzer.checks import Candidate, ask_rules
+from analyzer.dataflow import (
+    Analysis,
+    EntryState,
+    Knowledge,
+    Summary,
+    analyse,
+    join_summaries,
+    kept_parameters,
+    make_knowledge,
+)
+from analyzer.driver.contracts import entry_states, operation_summary
+from analyzer.findings import Skipped
+from analyzer.ir import Function
+from analyzer.program import CallbackContract, OperationBinding, call_names, call_order, read_operations
+from analyzer.rulespec import Model, Rule
+from analyzer.source import AnalyzerError, SourceText, Tree
+from analyzer.syntax import FunctionText, Outline, outline, parse_function
+
+MEMO_FILES = 256
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all jobs of one run share."""
+
+    tree: Tree
+    model: Model
+    rules: tuple[Rule, ...]
+    contracts: Mapping[tuple[str, str], CallbackContract]
+    registrars: frozenset[str] = frozenset()
+    contract_facet: str = "lock"
+
+
+class FileJob(msgspec.Struct, frozen=True):
+    """One file to analyse.
+
+    hits: names that matter and that the file mentions; summaries: those of other files, by name;
+    bindings: (struct, field) by function, from other files; operations: joined summaries by field;
+    measure: functions of this file whose kept parameters are wanted.
+    """
+
+    path: str
+    hits: frozenset[str]
+    summaries: dict[str, tuple[Summary, ...]]
+    bindings: dict[str, tuple[tuple[str, str], ...]]
+    operations: dict[str, Summary]
+    measure: frozenset[str] = frozenset()
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """Which parameters one function keeps, and to whom it passes which on: (callee, position, parameter)."""
+
+    name: str
+    kept: frozenset[int]
+    passed: frozenset[tuple[str, int, int]]
+
+
+class FileResult(msgspec.Struct, frozen=True):
+    """What one file gives: findings to be, summaries for other files, what could not be analysed."""
+
+    path: str
+    candidates: tuple[Candidate, ...] = ()
+    summaries: tuple[Summary, ...] = ()
+    bindings: tuple[tuple[str, str, str], ...] = ()
+    """(function, struct, field) of every operations table in the file."""
+    kept: tuple[Kept, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    functions: int = 0
+
+
+@dataclass
+class _Lowered:
+    """A file's outline and, as they are asked for, its functions in IR."""
+
+    source: SourceText
+    outline: Outline
+    callees: dict[str, frozenset[str]]
+    definitions: dict[str, list[FunctionText]]
+    functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
+
+
+_MEMO: OrderedDict[tuple[str, bytes], _Lowered] = OrderedDict()
+
+
+def idioms_of(model: Model) -> Idioms:
+    """Return the part of the model that the lowering needs."""
+    return Idioms(
+        model.transparent,
+        model.noreturn,
+        model.assertion,
+        model.negated_assertion,
+        model.ignored,
+        model.iterator_targets,
+    )
+
+
+def lower_file(path: str, data: bytes) -> _Lowered:
+    """Return the outline of a file, from the memo when these bytes were seen before."""
+    key = (path, hashlib.blake2b(data, digest_size=16).digest())
+    known = _MEMO.get(key)
+    if known is not None:
+        _MEMO.move_to_end(key)
+        return known
+    source = SourceText(path, data)
+    items = outline(source)
+    definitions: dict[str, list[FunctionText]] = {}
+    callees: dict[str, frozenset[str]] = {}
+    for item in (*items.functions, *items.macros):
+        definitions.setdefault(item.name, []).append(item)
+        callees[item.name] = callees.get(item.name, frozenset()) | call_names(data[item.body : item.end])
+    lowered = _Lowered(source, items, callees, definitions)
+    _MEMO[key] = lowered
+    if len(_MEMO) > MEMO_FILES:
+        _MEMO.popitem(last=False)
+    return lowered
+
+
+def functions_of(lowered: _Lowered, item: FunctionText, idioms: Idioms) -> tuple[Function, ...]:
+    """Return a function's variants in IR; raise SyntaxFailure when it cannot be parsed at all."""
+    known = lowered.functions.get(item.start)
+    if known is None:
+        parsed = parse_function(lowered.source, item)
+        known = tuple(build_cfg(p, lowered.source.path, idioms) for p in parsed)
+        lowered.functions[item.start] = known
+    return known
+
+
+def analyse_file(setting: Setting, job: FileJob) -> FileResult:
+    """Return the result of one job; what cannot be read or parsed is listed in `skipped`, nothing is raised."""
+    try:
+        data = setting.tree.read(job.path)
+    except AnalyzerError as error:
+        return FileResult(job.path, skipped=(_skip(job.path, None, None, str(error)),))
+    if b"\0" in data[:65536]:
+        return FileResult(job.path, skipped=(_skip(job.path, None, None, "binary file"),))
+    return _FileAnalysis(setting, job, lower_file(job.path, data)).run()
+
+
+def _skip(path: str, function: str | None, line: int | None, reason: str) -> Skipped:
+    return Skipped(file=path, function=function, line=line, reason=reason)
+
+
+class _FileAnalysis:
+    def __init__(self, setting: Setting, job: FileJob, lowered: _Lowered) -> None:
+        self.setting = setting
+        self.job = job
+        self.lowered = lowered
+        self.idioms = idioms_of(setting.model)
+        self.local: dict[str, Summary] = {}
+        self.joined: dict[str, Summary | None] = {}
+        self.kept: dict[str, Kept] = {}
+        self.bindings = self._bindings()
+        self.knowledge: Knowledge = make_knowledge(
+            setting.model, self._summary_of, self._operation_of, self._keeps
+        )
+        self.skipped: list[Skipped] = []
+        self.analysed: dict[str, list[tuple[FunctionText, list[Analysis]]]] = {}
+
+    def run(self) -> FileResult:
+        lowered = self.lowered
+        interesting = self._interesting()
+        for component in call_order(sorted(lowered.definitions), lowered.callees):
+            wanted = [n for n in component if self._matters(n, interesting)]
+            if wanted:
+                self._analyse_component(wanted)
+        candidates: list[Candidate] = []
+        for name in sorted(self.analysed):
+            for _, analyses in self.analysed[name]:
+                sights = [sight for analysis in analyses for sight in analysis.sights]
+                if sights:
+                    candidates += ask_rules(sights, self.setting.rules, lowered.source, name)
+        for name in sorted(self.job.measure):
+            self._measure(name)
+        header = self.job.path.endswith(".h")
+        summaries = tuple(
+            summary
+            for name, summary in sorted(self.local.items())
+            if not summary.trivial and (header or not all(d.is_static or d.is_macro for d in lowered.definitions[name]))
+        )
+        return FileResult(
+            self.job.path,
+            candidates=tuple(sorted(candidates, key=lambda c: (c.finding.sort_key, c.asks))),
+            summaries=summaries,
+            bindings=tuple(sorted({(b.function, b.struct, b.field) for b in self.bindings if b.function})),
+            kept=tuple(self.kept[name] for name in sorted(self.kept)),
+            skipped=tuple(sorted(self.skipped, key=lambda s: s.sort_key)),
+            functions=sum(len(v) for v in self.analysed.values()),
+        )
+
+    def _bindings(self) -> tuple[OperationBinding, ...]:
+        structs = {struct for struct, _ in self.setting.contracts}
+        data = self.lowered.source.data
+        if not any(struct.encode() in data for struct in structs):
+            return ()
+        fields = {operation for _, operation in self.setting.contracts}
+        return read_operations(self.lowered.outline, self.setting.registrars, fields).bindings
+
+    def _bound(self, name: str) -> set[tuple[str, str]]:
+        here = {(b.struct, b.field) for b in self.bindings if b.function == name}
+        return here | set(self.job.bindings.get(name, ()))
+
+    def _interesting(self) -> frozenset[str]:
+        return self.job.hits
+
+    def _matters(self, name: str, interesting: frozenset[str]) -> bool:
+        callees = self.lowered.callees[name]
+        if callees & interesting:
+            return True
+        if any(callee in self.local and not self.local[callee].trivial for callee in callees):
+            return True
+        return any(key in self.setting.contracts for key in self._bound(name))
+
+    def _analyse_component(self, names: list[str]) -> None:
+        recursive = len(names) > 1 or names[0] in self.lowered.callees[names[0]]
+        for _ in range(4 if recursive else 1):
+            before = [self.local.get(name) for name in names]
+            for name in names:
+                self._analyse_name(name)
+            if before == [self.local.get(name) for name in names]:
+                break
+
+    def _analyse_name(self, name: str) -> None:
+        analysed: list[tuple[FunctionText, list[Analysis]]] = []
+        summaries: list[Summary] = []
+        for item in self.lowered.definitions[name]:
+            try:
+                variants = functions_of(self.lowered, item, self.idioms)
+            except AnalyzerError as error:
+                self._skip_function(item, str(error))
+                summaries.append(Summary(name, self.job.path, opaque=True))
+                continue
+            except RecursionError:
+                self._skip_function(item, "nested too deeply")
+                summaries.append(Summary(name, self.job.path, opaque=True))
+                continue
+            analyses = []
+            for function in variants:
+                analysis = analyse(function, self.knowledge, self._entries(function))
+                if analysis.bounded:
+                    self._skip_function(item, "too many paths: the bound on steps was hit")
+                if function.unparsed:
+                    self._skip_function(item, f"{function.unparsed} statement(s) could not be parsed")
+                analyses.append(analysis)
+            analysed.append((item, analyses))
+            summaries.append(join_summaries(name, [a.summary for a in analyses]))
+        self.analysed[name] = analysed
+        self.local[name] = join_summaries(name, summaries)
+        self.joined.pop(name, None)
+
+    def _skip_function(self, item: FunctionText, reason: str) -> None:
+        line = self.lowered.source.position(item.name_offset)[0]
+        entry = _skip(self.job.path, item.name, line, reason)
+        if entry not in self.skipped:
+            self.skipped.append(entry)
+
+    def _entries(self, function: Function) -> tuple[EntryState, ...]:
+        bound = self._bound(function.name)
+        return entry_states(function, sorted(bound), self.setting.contracts, self.setting.contract_facet) if bound else ()
+
+    # -- what the solver asks
+
+    def _summary_of(self, name: str, file: str) -> Summary | None:
+        local = self.local.get(name)
+        if local is not None:
+            return None if local.trivial else local
+        if name in self.joined:
+            return self.joined[name]
+        others = self.job.summaries.get(name, ())
+        found = join_summaries(name, list(others)) if others else None
+        if found is not None and found.trivial:
+            found = None
+        self.joined[name] = found
+        return found
+
+    def _operation_of(self, name: str) -> Summary | None:
+        known = self.job.operations.get(name)
+        return known if known is not None else operation_summary(
+            name, self.setting.contracts, self.setting.model, self.setting.contract_facet
+        )
+
+    def _keeps(self, name: str, file: str, position: int) -> bool | None:
+        if name not in self.lowered.definitions:
+            return None
+        return self._kept_here(name, position, frozenset())
+
+    def _kept_here(self, name: str, position: int, seen: frozenset[str]) -> bool | None:
+        """Tell what this file alone can: kept, not kept, or None when another file must be asked."""
+        if name in seen:
+            return False
+        measured = self._measure(name)
+        if measured is None or position in measured.kept:
+            return True
+        answer: bool | None = False
+        for callee, argument, parameter in measured.passed:
+            if parameter != position:
+                continue
+            if callee not in self.lowered.definitions:
+                answer = None
+                continue
+            inner = self._kept_here(callee, argument, seen | {name})
+            if inner:
+                return True
+            answer = None if inner is None else answer
+        return answer
+
+    def _measure(self, name: str) -> Kept | None:
+        known = self.kept.get(name)
+        if known is not None or name not in self.lowered.definitions:
+            return known
+        kept: frozenset[int] = frozenset()
+        passed: frozenset[tuple[str, int, int]] = frozenset()
+        for item in self.lowered.definitions.get(name, ()):
+            try:
+                for function in functions_of(self.lowered, item, self.idioms):
+                    more, further = kept_parameters(function, self.knowledge)
+                    kept, passed = kept | more, passed | further
+            except (AnalyzerError, RecursionError):
+                return None
+        self.kept[name] = Kept(name, kept, passed)
+        return self.kept[name]

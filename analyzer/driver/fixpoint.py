@@ -1,0 +1,385 @@
+"""The whole-program analysis of a tree, demand-driven, to a fixpoint.
+
+A file enters because it mentions a name that matters: first the model's, then
+the names of functions whose summaries turn out not to be trivial. A file is
+analysed again when the summary of a name that it mentions changes. The state
+between runs is a `Snapshot`; given the files that changed since, `update`
+brings it up to date at the cost of what they touch. The same machinery serves
+a scan, a patch (an overlay changes files) and a commit.
+
+A function without a declaration in a public header is looked for below its own
+two top folders only (linkage by folder: over-approximate within, and a call
+from elsewhere through a private header is missed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+from analyzer.checks import Candidate
+from analyzer.dataflow import Summary
+from analyzer.driver.contracts import operation_summary
+from analyzer.driver.executor import Workers
+from analyzer.driver.facts import TreeFacts, condition_names
+from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, analyse_file
+from analyzer.findings import Finding, Skipped
+from analyzer.program import ContractModel, load_contract_model, merge_contracts, read_contracts
+from analyzer.rulespec import Model, Rule
+from analyzer.source import Tree, search_names
+
+MAX_ROUNDS = 24
+MAX_QUESTION_ROUNDS = 5
+SEARCH_BATCH = 400
+ANALYSIS_BATCH = 12
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Snapshot:
+    """What is known of a tree: file by file, enough to go on from there.
+
+    hits: names that matter, by file; searched: name -> folder prefix it was looked for in ("" = everywhere).
+    """
+
+    files: frozenset[str] = frozenset()
+    hits: dict[str, frozenset[str]] = field(default_factory=dict)
+    searched: dict[str, str] = field(default_factory=dict)
+    results: dict[str, FileResult] = field(default_factory=dict)
+    kept: dict[str, tuple[Kept, ...]] = field(default_factory=dict)
+    conditions: dict[str, bool] = field(default_factory=dict)
+
+    def copy(self) -> Snapshot:
+        """Return a copy that can be updated without changing this one."""
+        return Snapshot(
+            self.files, dict(self.hits), dict(self.searched), dict(self.results), dict(self.kept), dict(self.conditions)
+        )
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """The rules, the model before it is fitted to a tree, and whether a tree is there at all."""
+
+    model: Model
+    rules: tuple[Rule, ...]
+    with_tree: bool = True
+
+
+def contract_model() -> ContractModel:
+    """Return the callback contracts that ship with pagelint."""
+    return load_contract_model((files("analyzer.rules") / "contracts.toml").read_text("utf-8"), "rules/contracts.toml")
+
+
+def update(
+    snapshot: Snapshot,
+    tree: Tree,
+    knobs: Knobs,
+    workers: Workers,
+    all_files: Iterable[str],
+    changed: Iterable[str],
+    progress: Progress | None = None,
+) -> Snapshot:
+    """Return the snapshot of `tree`, from one in which only the `changed` files may be out of date."""
+    return _Update(snapshot.copy(), tree, knobs, workers, frozenset(all_files), progress).run(frozenset(changed))
+
+
+def _search(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
+    tree, names = setting  # type: ignore[misc]
+    return sorted(search_names(tree, paths, names).items())
+
+
+def _analyse(setting: object, jobs: list[FileJob]) -> list[FileResult]:
+    assert isinstance(setting, Setting)
+    return [analyse_file(setting, job) for job in jobs]
+
+
+class _Update:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        tree: Tree,
+        knobs: Knobs,
+        workers: Workers,
+        all_files: frozenset[str],
+        progress: Progress | None,
+    ) -> None:
+        self.snapshot = snapshot
+        self.tree = tree
+        self.knobs = knobs
+        self.workers = workers
+        self.files = all_files
+        self.sorted_files = sorted(all_files)
+        self.progress = progress
+        self.contract_model = contract_model()
+        self.contracts = merge_contracts(read_contracts(tree), self.contract_model)
+        self.by_name: dict[str, set[str]] = {}
+        self.summaries: dict[str, dict[str, Summary]] = {}
+        self.bindings: dict[str, dict[str, set[tuple[str, str]]]] = {}
+        self.pending: set[str] = set()
+
+    def run(self, changed: frozenset[str]) -> Snapshot:
+        snapshot = self.snapshot
+        for path in changed | (snapshot.files - self.files):
+            snapshot.hits.pop(path, None)
+            gone = snapshot.results.pop(path, None)
+            if gone is not None:
+                for summary in gone.summaries:
+                    self.summaries.setdefault(summary.name, {})
+                    self.pending |= {p for p, names in snapshot.hits.items() if summary.name in names}
+        snapshot.files = self.files
+        present = changed & self.files
+        for path, names in snapshot.hits.items():
+            for name in names:
+                self.by_name.setdefault(name, set()).add(path)
+        self._look_up(snapshot.searched, sorted(present), record=False)
+        first = self.knobs.model.names() | self._condition_names() | self._contract_names()
+        self._search_new(dict.fromkeys(first - snapshot.searched.keys(), ""))
+        self.setting = Setting(
+            self.tree,
+            self._fit_model(),
+            self.knobs.rules,
+            self.contracts,
+            self.contract_model.registrars,
+        )
+        for result in snapshot.results.values():
+            self._register(result)
+        self.pending |= {path for path in snapshot.hits if path not in snapshot.results}
+        self._iterate()
+        self._answer_questions()
+        return snapshot
+
+    # -- names and where they stand
+
+    def _condition_names(self) -> frozenset[str]:
+        return condition_names(self.knobs.model.conditions)
+
+    def _contract_names(self) -> frozenset[str]:
+        structs = {struct for struct, _ in self.contracts}
+        operations = {
+            f"->{name}"
+            for _, name in self.contracts
+            if operation_summary(name, self.contracts, self.knobs.model, "lock") is not None
+        }
+        return frozenset(structs | operations)
+
+    def _search_new(self, scopes: Mapping[str, str]) -> None:
+        """Look for names, each below its folder prefix, and remember the files that mention them."""
+        by_scope: dict[str, set[str]] = {}
+        for name, scope in scopes.items():
+            by_scope.setdefault(scope, set()).add(name)
+        for scope in sorted(by_scope):
+            names = by_scope[scope]
+            paths = [p for p in self.sorted_files if p.startswith(scope)] if scope else self.sorted_files
+            self._look_up(names, paths, record=True)
+            for name in names:
+                self.snapshot.searched[name] = scope
+
+    def _look_up(self, names: Iterable[str], paths: list[str], record: bool) -> None:
+        wanted = frozenset(names)
+        if not wanted or not paths:
+            return
+        done = 0
+        for path, here in self.workers.map_batches(_search, (self.tree, wanted), paths, SEARCH_BATCH):
+            done += 1
+            scoped = frozenset(n for n in here if path.startswith(self.snapshot.searched.get(n, "")))
+            found = here if record else scoped
+            if not found:
+                continue
+            self.snapshot.hits[path] = self.snapshot.hits.get(path, frozenset()) | found
+            for name in found:
+                self.by_name.setdefault(name, set()).add(path)
+
+    def _scope(self, name: str, definers: Iterable[str]) -> str:
+        """Return below which folder a function can be called: "" for one that a public header declares."""
+        if name in self.public:
+            return ""
+        prefixes = {"/".join(path.split("/")[:-1][:2]) + "/" for path in definers}
+        prefix = next(iter(prefixes)) if len(prefixes) == 1 else ""
+        return "" if prefix in ("/", "include/") or prefix.startswith("include/") else prefix
+
+    def _fit_model(self) -> Model:
+        conditions = self.knobs.model.conditions
+        if not self.knobs.with_tree:
+            return self.knobs.model.select(None)
+        known = self.snapshot.conditions
+        missing = sorted(c for c in conditions if c not in known)
+        if missing:
+            names = condition_names(missing)
+            files_by_name = {n: sorted(p for p in self.by_name.get(n, ()) if _may_define(p)) for n in names}
+            facts = TreeFacts(self.tree, files_by_name)
+            for condition in missing:
+                known[condition] = facts.holds(condition)
+        return self.knobs.model.select(known.__getitem__)
+
+    # -- the fixpoint
+
+    def _register(self, result: FileResult) -> set[str]:
+        """Store a result; return the names whose summary is not what it was."""
+        path = result.path
+        old = self.snapshot.results.get(path)
+        before = {s.name: s for s in old.summaries} if old is not None else {}
+        after = {s.name: s for s in result.summaries}
+        self.snapshot.results[path] = result
+        for name in before.keys() - after.keys():
+            self.summaries.get(name, {}).pop(path, None)
+        for name, summary in after.items():
+            self.summaries.setdefault(name, {})[path] = summary
+        for function, struct, operation in result.bindings:
+            self.bindings.setdefault(function, {}).setdefault(path, set()).add((struct, operation))
+        return {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
+
+    def _iterate(self) -> None:
+        for number in range(MAX_ROUNDS):
+            if not self.pending:
+                return
+            jobs = [self._job(path) for path in sorted(self.pending)]
+            self.pending = set()
+            changed: set[str] = set()
+            bound_before = {f: {k for v in t.values() for k in v} for f, t in self.bindings.items()}
+            done = 0
+            for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH):
+                done += 1
+                changed |= self._register(result)
+                if self.progress is not None:
+                    self.progress(f"round {number + 1}", done, len(jobs))
+            self._search_changed(changed)
+            for name in changed:
+                self.pending |= self.by_name.get(name, set())
+            self._pend_newly_bound(bound_before)
+
+    def _pend_newly_bound(self, before: Mapping[str, set[tuple[str, str]]]) -> None:
+        """Analyse again the functions that a table of another file turned out to bind."""
+        fresh = {
+            function: {k for v in tables.values() for k in v} - before.get(function, set())
+            for function, tables in self.bindings.items()
+        }
+        wanted = {
+            function
+            for function, keys in fresh.items()
+            if any((struct, operation) in self.contracts for struct, operation in keys)
+        }
+        elsewhere = {
+            function: self._scope(function, self.bindings[function])
+            for function in wanted
+            if function not in self.snapshot.searched
+        }
+        self._find_public(elsewhere)
+        self._search_new({f: "" if f in self.public else s for f, s in elsewhere.items()})
+        for function in wanted:
+            self.pending |= self.by_name.get(function, set()) - self.bindings[function].keys()
+
+    public: frozenset[str] = frozenset()
+
+    def _find_public(self, names: Iterable[str]) -> None:
+        """Learn which names a public header declares."""
+        wanted = frozenset(n for n in names if n not in self.public)
+        if not wanted:
+            return
+        headers = [p for p in self.sorted_files if p.endswith(".h") and ("include/" in p)]
+        found: set[str] = set()
+        for _, here in self.workers.map_batches(_search, (self.tree, wanted), headers, SEARCH_BATCH):
+            found |= here
+        self.public = self.public | found
+
+    def _search_changed(self, changed: set[str]) -> None:
+        fresh = {name for name in changed if self.summaries.get(name)}
+        unknown = {name for name in fresh if name not in self.snapshot.searched}
+        self._find_public(unknown)
+        self._search_new({name: self._scope(name, self.summaries[name]) for name in sorted(unknown)})
+
+    def _job(self, path: str) -> FileJob:
+        hits = self.snapshot.hits.get(path, frozenset())
+        summaries = {}
+        bindings = {}
+        for name in sorted(hits):
+            defined = {p: s for p, s in self.summaries.get(name, {}).items() if p != path}
+            if defined:
+                summaries[name] = tuple(defined[p] for p in _nearest(path, defined))
+            if name in self.bindings:
+                elsewhere = {k for p, keys in self.bindings[name].items() if p != path for k in keys}
+                if elsewhere:
+                    bindings[name] = tuple(sorted(elsewhere))
+        return FileJob(path, hits, summaries, bindings, {})
+
+    # -- questions that candidates ask of functions elsewhere
+
+    def _answer_questions(self) -> None:
+        """Find out for every receiver that a candidate depends on whether it keeps the page."""
+        kept = self.snapshot.kept
+        wanted = {name for result in self.snapshot.results.values() for c in result.candidates for name, _ in c.asks}
+        for _ in range(MAX_QUESTION_ROUNDS):
+            unknown = wanted - kept.keys()
+            if not unknown:
+                return
+            found: dict[str, list[Kept]] = {name: [] for name in unknown}
+            mentions: dict[str, set[str]] = {}
+            for path, here in self.workers.map_batches(_search, (self.tree, unknown), self.sorted_files, SEARCH_BATCH):
+                mentions[path] = set(here)
+            jobs = [
+                FileJob(path, frozenset(), {}, {}, {}, frozenset(names)) for path, names in sorted(mentions.items())
+            ]
+            for result in self.workers.map_batches(_measure, self.setting, jobs, ANALYSIS_BATCH):
+                for one in result.kept:
+                    if one.name in found:
+                        found[one.name].append(one)
+            for name, answers in found.items():
+                kept[name] = tuple(sorted(answers, key=repr))
+            wanted = {callee for name in unknown for one in kept[name] for callee, _, _ in one.passed}
+
+
+def _measure(setting: object, jobs: list[FileJob]) -> list[FileResult]:
+    assert isinstance(setting, Setting)
+    return [analyse_file(setting, job) for job in jobs]
+
+
+def _may_define(path: str) -> bool:
+    """Tell whether a file can define what a whole kernel uses: any header, or a file outside the leaf folders."""
+    return path.endswith(".h") or path.count("/") <= 1
+
+
+def _nearest(path: str, defined: Mapping[str, Summary]) -> list[str]:
+    """Return the definitions that code in `path` means: those of its own folders when there are any."""
+    if len(defined) == 1:
+        return list(defined)
+    for length in (2, 1):
+        prefix = "/".join(path.split("/")[:-1][:length]) + "/"
+        near = sorted(p for p in defined if p.startswith(prefix))
+        if near and prefix != "/":
+            return near
+    public = sorted(p for p in defined if p.startswith("include/"))
+    return public or sorted(defined)
+
+
+def keeps(kept: Mapping[str, tuple[Kept, ...]], name: str, position: int, seen: frozenset[tuple[str, int]]) -> bool:
+    """Tell whether some definition of a function may keep an argument, itself or through what it calls.
+
+    A function that was not found (generated by a macro, assembler) is taken not to.
+    """
+    if (name, position) in seen:
+        return False
+    seen |= {(name, position)}
+    return any(
+        position in one.kept
+        or any(p == position and keeps(kept, callee, argument, seen) for callee, argument, p in one.passed)
+        for one in kept.get(name, ())
+    )
+
+
+def findings_of(snapshot: Snapshot, path: str) -> tuple[Finding, ...]:
+    """Return the findings of one file whose questions are answered in their favour."""
+    result = snapshot.results.get(path)
+    if result is None:
+        return ()
+    return tuple(c.finding for c in result.candidates if _stands(snapshot, c))
+
+
+def _stands(snapshot: Snapshot, candidate: Candidate) -> bool:
+    return not any(keeps(snapshot.kept, name, position, frozenset()) for name, position in candidate.asks)
+
+
+def skipped_of(snapshot: Snapshot, path: str) -> tuple[Skipped, ...]:
+    """Return what could not be analysed in one file."""
+    result = snapshot.results.get(path)
+    return result.skipped if result is not None else ()

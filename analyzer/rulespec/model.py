@@ -1,0 +1,357 @@
+"""The model: what calls, macros and field accesses do to the facets of a page.
+
+Read from `rules/model/*.toml` and frozen. A model names identifiers of the
+kernel; nothing else in the program does. `Model.select` keeps what applies to
+one tree, by facts such as "defines folio_lock" that the tree itself answers.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from analyzer.rulespec.pattern import CallPattern, parse_call_pattern, parse_field_pattern
+from analyzer.source import RuleError
+
+ZERO, POSITIVE, NEGATIVE = 1, 2, 4
+"""Classes of a C value as bits of a mask: 0 or NULL; a positive number or good pointer; negative or ERR_PTR."""
+ANY = ZERO | POSITIVE | NEGATIVE
+
+_RESULTS = {
+    "always": ANY,
+    "result != 0": POSITIVE | NEGATIVE,
+    "result == 0": ZERO,
+    "result > 0": POSITIVE,
+    "result < 0": NEGATIVE,
+    "result >= 0": ZERO | POSITIVE,
+    "result non-null": POSITIVE,
+    "result null": ZERO,
+    "result err": NEGATIVE,
+    "result not-err": ZERO | POSITIVE,
+}
+_BIT = re.compile(r"result (not )?& ([A-Z_]\w*)$")
+
+
+class ResultCondition(msgspec.Struct, frozen=True, array_like=True):
+    """For which results of a call an event happens: a mask of value classes, or a bit set (or clear)."""
+
+    mask: int = ANY
+    bit: str = ""
+    bit_set: bool = True
+
+
+class Facet(msgspec.Struct, frozen=True, array_like=True):
+    """One small state of a page.
+
+    held: the value that is an obligation (a lock held, a reference owned), or "".
+    free: the value in which the obligation is met.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    held: str = ""
+    free: str = ""
+    noun: str = ""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A call or access that reads or changes a facet.
+
+    to / otherwise: the facet's value after the event when its result condition holds / does not ("" = unchanged).
+    requires: the value that the facet must have before it ("" = any); what a caller must bring.
+    """
+
+    name: str
+    facet: str
+    to: str = ""
+    otherwise: str = ""
+    only_from: tuple[str, ...] = ()
+    requires: str = ""
+    when: ResultCondition = ResultCondition()
+    calls: tuple[CallPattern, ...] = ()
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    compares: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    without_tree: bool = True
+    text: str = ""
+    origin: str = ""
+
+    @property
+    def conditional(self) -> bool:
+        """Tell whether the event depends on the result of its call."""
+        return self.when.mask != ANY or bool(self.when.bit)
+
+
+class ResultKind(msgspec.Struct, frozen=True):
+    """What a call can return at all: "err" never NULL, "null" never an ERR_PTR."""
+
+    calls: tuple[str, ...]
+    mask: int
+    conditions: tuple[str, ...] = ()
+    without_tree: bool = True
+
+
+class Model(msgspec.Struct, frozen=True):
+    """Everything that the engine knows of an API.
+
+    same: calls whose result (an argument pattern with `$p`) is the same object as their subject.
+    same_fields: fields whose address is the same object (`&folio->page`).
+    handovers: calls after which somebody else is responsible for the subject.
+    reloads: calls after which fields of the subject may have changed.
+    """
+
+    facets: tuple[Facet, ...] = ()
+    events: tuple[Event, ...] = ()
+    same: tuple[CallPattern, ...] = ()
+    same_fields: frozenset[str] = frozenset()
+    handovers: tuple[CallPattern, ...] = ()
+    results: tuple[ResultKind, ...] = ()
+    constants: Mapping[str, int] = {}
+    error_pointers: Mapping[str, tuple[str, ...]] = {}
+    false_friends: frozenset[str] = frozenset()
+    transparent: frozenset[str] = frozenset()
+    noreturn: frozenset[str] = frozenset()
+    assertion: frozenset[str] = frozenset()
+    negated_assertion: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+    pure: frozenset[str] = frozenset()
+    generated: Mapping[str, tuple[str, ...]] = {}
+    iterator_targets: Mapping[str, tuple[int, ...]] = {}
+
+    @property
+    def conditions(self) -> frozenset[str]:
+        """Return every tree condition that some part of the model asks."""
+        return frozenset(c for part in (*self.events, *self.results) for c in part.conditions)
+
+    def select(self, holds: Callable[[str], bool] | None) -> "Model":
+        """Return the model of one tree; `holds` answers a condition, None means that there is no tree."""
+
+        def keep(conditions: tuple[str, ...], without_tree: bool) -> bool:
+            return without_tree if holds is None else all(map(holds, conditions))
+
+        return msgspec.structs.replace(
+            self,
+            events=tuple(e for e in self.events if not e.conditions or keep(e.conditions, e.without_tree)),
+            results=tuple(r for r in self.results if not r.conditions or keep(r.conditions, r.without_tree)),
+        )
+
+    def names(self) -> frozenset[str]:
+        """Return the identifiers whose mention makes a function worth analysing."""
+        called = {pattern.callee for event in self.events for pattern in event.calls}
+        return frozenset(called - self.pure)
+
+
+_EVENT_KEYS = frozenset(
+    {"name", "facet", "to", "otherwise", "from", "requires", "when", "calls", "reads", "writes", "compares"}
+    | {"if", "without-tree", "text", "note"}
+)
+_TOP_KEYS = frozenset(
+    {"facet", "event", "same", "handover", "result", "constants", "error-pointers", "false-friends"}
+    | {"idioms", "generated", "iterators", "note", "pure"}
+)
+_IDIOM_KEYS = ("transparent", "noreturn", "assertion", "negated-assertion", "ignored")
+_CONDITION = re.compile(r"(defines|lacks|returns|parameters|mentions|silent) \S+( \S.*)?$")
+
+
+class _Reader:
+    """Checked access to one TOML document; every complaint names file and key."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def fail(self, key: str, words: str) -> RuleError:
+        return RuleError(f"{self.file}: {key}: {words}")
+
+    def table(self, value: object, key: str, known: frozenset[str] | None = None) -> Mapping[str, object]:
+        if not isinstance(value, dict):
+            raise self.fail(key, "must be a table")
+        for name in value:
+            if known is not None and name not in known:
+                raise self.fail(f"{key}.{name}" if key else name, f"unknown key (known: {', '.join(sorted(known))})")
+        return value
+
+    def tables(self, value: object, key: str, known: frozenset[str]) -> list[Mapping[str, object]]:
+        if not isinstance(value, list):
+            raise self.fail(key, f"must be written [[{key}]]")
+        return [self.table(item, f"{key}[{i}]", known) for i, item in enumerate(value)]
+
+    def text(self, table: Mapping[str, object], name: str, key: str, default: str | None = None) -> str:
+        value = table.get(name, default)
+        if not isinstance(value, str):
+            raise self.fail(f"{key}.{name}", "is missing" if value is None else "must be a string")
+        return value
+
+    def words(self, table: Mapping[str, object], name: str, key: str) -> tuple[str, ...]:
+        value = table.get(name, [])
+        value = [value] if isinstance(value, str) else value
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.fail(f"{key}.{name}", "must be a list of strings")
+        return tuple(value)
+
+    def calls(self, table: Mapping[str, object], name: str, key: str) -> tuple[CallPattern, ...]:
+        return tuple(parse_call_pattern(w, f"{self.file}: {key}.{name}") for w in self.words(table, name, key))
+
+    def fields(self, table: Mapping[str, object], name: str, key: str) -> tuple[str, ...]:
+        return tuple(parse_field_pattern(w, f"{self.file}: {key}.{name}") for w in self.words(table, name, key))
+
+    def conditions(self, table: Mapping[str, object], key: str) -> tuple[str, ...]:
+        words = self.words(table, "if", key)
+        for word in words:
+            if not _CONDITION.match(word):
+                raise self.fail(f"{key}.if", f"{word!r} is not a condition such as 'defines folio_lock'")
+        return words
+
+    def flag(self, table: Mapping[str, object], name: str, key: str, default: bool) -> bool:
+        value = table.get(name, default)
+        if not isinstance(value, bool):
+            raise self.fail(f"{key}.{name}", "must be true or false")
+        return value
+
+
+def parse_result_condition(text: str) -> ResultCondition | None:
+    """Return the meaning of `when`, or None when the text is not one."""
+    if text in _RESULTS:
+        return ResultCondition(_RESULTS[text])
+    match = _BIT.match(text)
+    return ResultCondition(ANY, match[2], match[1] is None) if match else None
+
+
+def read_model(document: Mapping[str, object], file: str, base: Model | None = None) -> Model:
+    """Return `base` with one model document added; raise RuleError naming file and key."""
+    reader = _Reader(file)
+    reader.table(document, "", _TOP_KEYS)
+    model = base or Model()
+    facets = {f.name: f for f in model.facets}
+    for i, table in enumerate(
+        reader.tables(document.get("facet", []), "facet", frozenset({"name", "values", "held", "free", "noun", "note"}))
+    ):
+        facet = _read_facet(reader, table, f"facet[{i}]")
+        facets[facet.name] = facet
+    events = [*model.events]
+    for i, table in enumerate(reader.tables(document.get("event", []), "event", _EVENT_KEYS)):
+        events.append(_read_event(reader, table, f"event[{i}]", facets))
+    same = [*model.same]
+    same_fields = set(model.same_fields)
+    for i, table in enumerate(
+        reader.tables(document.get("same", []), "same", frozenset({"calls", "addresses", "note"}))
+    ):
+        same.extend(reader.calls(table, "calls", f"same[{i}]"))
+        same_fields.update(reader.fields(table, "addresses", f"same[{i}]"))
+    handovers = [*model.handovers]
+    for i, table in enumerate(reader.tables(document.get("handover", []), "handover", frozenset({"calls", "note"}))):
+        handovers.extend(reader.calls(table, "calls", f"handover[{i}]"))
+    results = [*model.results]
+    for i, table in enumerate(
+        reader.tables(
+            document.get("result", []), "result", frozenset({"calls", "kind", "if", "without-tree", "note"})
+        )
+    ):
+        key = f"result[{i}]"
+        kind = reader.text(table, "kind", key)
+        masks = {"err": POSITIVE | NEGATIVE, "null": POSITIVE | ZERO, "pointer": POSITIVE}
+        if kind not in masks:
+            raise reader.fail(f"{key}.kind", f"{kind!r} is not one of {', '.join(masks)}")
+        results.append(
+            ResultKind(
+                reader.words(table, "calls", key),
+                masks[kind],
+                reader.conditions(table, key),
+                reader.flag(table, "without-tree", key, True),
+            )
+        )
+    idioms = reader.table(document.get("idioms", {}), "idioms", frozenset(_IDIOM_KEYS))
+    constants = dict(model.constants)
+    for name, value in reader.table(document.get("constants", {}), "constants").items():
+        if not isinstance(value, int):
+            raise reader.fail(f"constants.{name}", "must be an integer")
+        constants[name] = value
+    iterators = dict(model.iterator_targets)
+    for name, value in reader.table(document.get("iterators", {}), "iterators").items():
+        if not isinstance(value, list) or not all(isinstance(v, int) for v in value):
+            raise reader.fail(f"iterators.{name}", "must be a list of argument positions, from 0")
+        iterators[name] = tuple(value)
+    errors = {k: set(v) for k, v in model.error_pointers.items()}
+    error_table = reader.table(document.get("error-pointers", {}), "error-pointers")
+    for name in error_table:
+        errors.setdefault(name, set()).update(reader.words(error_table, name, "error-pointers"))
+    generated = dict(model.generated)
+    generated_table = reader.table(document.get("generated", {}), "generated")
+    for name in generated_table:
+        generated[name] = reader.words(generated_table, name, "generated")
+
+    def merged(old: frozenset[str], key: str) -> frozenset[str]:
+        return old | frozenset(reader.words(idioms, key, "idioms"))
+
+    return Model(
+        facets=tuple(facets.values()),
+        events=tuple(events),
+        same=tuple(same),
+        same_fields=frozenset(same_fields),
+        handovers=tuple(handovers),
+        results=tuple(results),
+        constants=constants,
+        error_pointers={k: tuple(sorted(v)) for k, v in errors.items()},
+        false_friends=model.false_friends | frozenset(reader.words(document, "false-friends", "")),
+        pure=model.pure | frozenset(reader.words(document, "pure", "")),
+        transparent=merged(model.transparent, "transparent"),
+        noreturn=merged(model.noreturn, "noreturn"),
+        assertion=merged(model.assertion, "assertion"),
+        negated_assertion=merged(model.negated_assertion, "negated-assertion"),
+        ignored=merged(model.ignored, "ignored"),
+        generated=generated,
+        iterator_targets=iterators,
+    )
+
+
+def _read_facet(reader: _Reader, table: Mapping[str, object], key: str) -> Facet:
+    facet = Facet(
+        reader.text(table, "name", key),
+        reader.words(table, "values", key),
+        reader.text(table, "held", key, ""),
+        reader.text(table, "free", key, ""),
+        reader.text(table, "noun", key, ""),
+    )
+    if not facet.values:
+        raise reader.fail(f"{key}.values", "is missing")
+    for name in ("held", "free"):
+        if getattr(facet, name) not in ("", *facet.values):
+            raise reader.fail(f"{key}.{name}", f"{getattr(facet, name)!r} is not one of the facet's values")
+    return facet
+
+
+def _read_event(reader: _Reader, table: Mapping[str, object], key: str, facets: Mapping[str, Facet]) -> Event:
+    name = reader.text(table, "facet", key)
+    facet = facets.get(name)
+    if facet is None:
+        raise reader.fail(f"{key}.facet", f"no facet is called {name!r}")
+    for word in ("to", "otherwise", "requires"):
+        value = reader.text(table, word, key, "")
+        if value not in ("", *facet.values):
+            raise reader.fail(f"{key}.{word}", f"{value!r} is not one of {', '.join(facet.values)}")
+    calls = reader.calls(table, "calls", key)
+    default = "result non-null" if calls and all(c.subject_is_result for c in calls) else "always"
+    text = reader.text(table, "when", key, default)
+    when = parse_result_condition(text)
+    if when is None:
+        raise reader.fail(f"{key}.when", f"{text!r} is not a condition on a result such as 'result != 0'")
+    for pattern in calls:
+        if not pattern.subject_is_result and not pattern.subject_positions:
+            raise reader.fail(f"{key}.calls", f"{pattern.callee}: no argument is $p")
+    return Event(
+        name=reader.text(table, "name", key),
+        facet=name,
+        to=reader.text(table, "to", key, ""),
+        otherwise=reader.text(table, "otherwise", key, ""),
+        only_from=reader.words(table, "from", key),
+        requires=reader.text(table, "requires", key, ""),
+        when=when,
+        calls=calls,
+        reads=reader.fields(table, "reads", key),
+        writes=reader.fields(table, "writes", key),
+        compares=reader.fields(table, "compares", key),
+        conditions=reader.conditions(table, key),
+        without_tree=reader.flag(table, "without-tree", key, True),
+        text=reader.text(table, "text", key, ""),
+        origin=reader.file,
+    )

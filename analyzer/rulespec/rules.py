@@ -1,0 +1,111 @@
+"""Rules: a question asked of facets at some point of a function.
+
+`at` names the point:
+
+    event        one of `events` is about to happen to a page (its facets are those before it)
+    exit         the function returns; asked once for each page that still matters
+    lost         the last name of a page is overwritten, or a loop goes round without it
+    ignored      the result of a conditional event is not looked at
+    misread      a result is tested for something that it can never be in this tree
+    callback     a function bound in an operations table breaks its contract
+    document     a documented operations table lacks a row
+    protocol     asked by the module named in `question` of the interleaving search
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from analyzer.findings import Confidence, Severity
+from analyzer.rulespec.when import Condition, Facts, holds, parse_when
+from analyzer.source import RuleError
+
+POINTS = ("event", "exit", "lost", "ignored", "misread", "callback", "document", "protocol")
+FLAGS = frozenset(
+    {
+        "acquired-here",
+        "reachable-by-caller",
+        "handed-over",
+        "inconsistent",
+        "on-error",
+        "event",
+        "in-callback",
+        "operation",
+        "same-page",
+        "after-wait",
+        "loop",
+        "fresh",
+        "through-call",
+        "bound",
+        "reason",
+        "last-event",
+        "core",
+    }
+)
+_KEYS = frozenset(
+    {"id", "summary", "severity", "confidence", "at", "events", "facet", "when", "message", "related", "note"}
+)
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One rule; `page` is its Markdown page, `condition` its parsed `when`."""
+
+    id: str
+    summary: str
+    severity: Severity
+    confidence: Confidence
+    at: str
+    events: tuple[str, ...]
+    facet: str
+    when: str
+    message: str
+    related: str
+    page: str
+    condition: Condition
+
+    def holds(self, facts: Facts) -> bool:
+        """Tell whether the rule's `when` is true of the facts."""
+        return holds(self.condition, facts)
+
+
+def read_rule(document: Mapping[str, object], page: str, file: str, facets: frozenset[str]) -> Rule:
+    """Return the rule of one TOML document; raise RuleError naming file and key."""
+    for key in document:
+        if key not in _KEYS:
+            raise RuleError(f"{file}: {key}: unknown key (known: {', '.join(sorted(_KEYS))})")
+
+    def text(key: str, default: str | None = None) -> str:
+        value = document.get(key, default)
+        if not isinstance(value, str):
+            raise RuleError(f"{file}: {key}: {'is missing' if value is None else 'must be a string'}")
+        return value
+
+    events = document.get("events", [])
+    if not isinstance(events, list) or not all(isinstance(e, str) for e in events):
+        raise RuleError(f"{file}: events: must be a list of event names")
+    at, facet = text("at"), text("facet", "")
+    if at not in POINTS:
+        raise RuleError(f"{file}: at: {at!r} is not one of {', '.join(POINTS)}")
+    if facet and facet not in facets:
+        raise RuleError(f"{file}: facet: no facet is called {facet!r}")
+    try:
+        severity, confidence = Severity(text("severity")), Confidence(text("confidence"))
+    except ValueError as error:
+        raise RuleError(f"{file}: {error}") from error
+    condition = text("when", "")
+    parsed = parse_when(condition, FLAGS | facets, f"{file}: when") if condition else ()
+    return Rule(
+        id=text("id"),
+        summary=text("summary"),
+        severity=severity,
+        confidence=confidence,
+        at=at,
+        events=tuple(events),
+        facet=facet,
+        when=condition,
+        message=text("message"),
+        related=text("related", ""),
+        page=page,
+        condition=parsed,
+    )
+

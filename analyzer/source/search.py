@@ -1,0 +1,55 @@
+"""Which files mention which identifiers: an Aho-Corasick pass over whole trees.
+
+Over-approximate: a name in a comment or string counts. A name must stand
+between characters that cannot be part of an identifier.
+"""
+
+from collections.abc import Iterable
+
+from ahocorasick_rs import BytesAhoCorasick, MatchKind
+
+from analyzer.source.errors import SourceError
+from analyzer.source.tree import Tree
+
+_WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+
+
+class NameSearch:
+    """Finds a fixed set of names in file after file."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Compile the search; a name may be an identifier or `->identifier`."""
+        self.names = sorted(set(names))
+        self._patterns = [name.encode("utf-8") for name in self.names]
+        self._automaton = BytesAhoCorasick(self._patterns, matchkind=MatchKind.Standard) if self.names else None
+
+    def names_in(self, data: bytes) -> frozenset[str]:
+        """Return the names that stand in the text as whole words."""
+        if self._automaton is None:
+            return frozenset()
+        found: set[int] = set()
+        end_of_data = len(data)
+        for index, start, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
+            if index in found:
+                continue
+            if end < end_of_data and data[end] in _WORD:
+                continue
+            if start and data[start - 1] in _WORD and data[start] in _WORD:
+                continue
+            found.add(index)
+        return frozenset(self.names[i] for i in found)
+
+
+def search_names(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Return the names found by path, for the paths where there are any; unreadable files are left out."""
+    search = NameSearch(names)
+    found = {}
+    for path in paths:
+        try:
+            data = tree.read(path)
+        except SourceError:
+            continue
+        here = search.names_in(data)
+        if here:
+            found[path] = here
+    return found
