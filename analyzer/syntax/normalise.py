@@ -5,6 +5,13 @@ removed: words are blanked, shortened and padded, or joined (`struct s` as a mac
 argument becomes `struct_s`), and newlines stay where they are. Shape decides wherever it
 can; the words that need naming are in rules/syntax.toml. A rewrite that guesses wrong
 costs a misread statement, so each asks for a shape that valid C does not have.
+
+What a reader of the tree meets that the file does not say: `case a ... b` is `case a |_| b`
+(no constant), an operand of `typeof` and the inside of `asm` are gone (so are the labels of
+`asm goto`), a computed goto is `goto _`, an operator or nothing as a macro argument is `_`,
+a designator as a macro argument is an assignment. Where a semicolon or a brace has to be
+added and no blank is near, a macro's arguments move by a byte or two: the one exception to
+offsets that hold.
 """
 
 import re
@@ -46,18 +53,30 @@ def normalise_function(text: bytes, function: FunctionText) -> Rewritten:
     return Rewritten(bytes(code.text), code.marks)
 
 
-def normalise_piece(text: bytes) -> bytes:
-    """Return the text of a prototype or initialiser, masked, in plain C; all `#if` arms stay."""
-    plain = _DIRECTIVE_LINE.sub(lambda match: blank(match[0]), text)
-    code = Code(plain.replace(b"\\\n", b" \n"), 0)
-    equals = plain.find(b"=")
+def normalise_initialiser(text: bytes) -> bytes:
+    """Return the masked text of an initialiser in plain C: all `#if` arms stay, of the declared name nothing does."""
+    code = Code(_without_directives(text), 0)
+    equals = code.source.find(b"=")
     if equals >= 5:
-        code.text[:equals] = b"int x" + blank(plain[5:equals])
+        code.text[:equals] = b"int x" + blank(code.source[5:equals])
     rewrite_words(code)
     code.pair_brackets()
-    if equals >= 0:
-        rewrite_arguments(code)
+    rewrite_arguments(code)
     return bytes(code.text)
+
+
+def normalise_prototype(text: bytes, name: str) -> bytes:
+    """Return the masked text of a prototype in plain C; all `#if` arms stay."""
+    plain = _without_directives(text)
+    end = plain.rfind(b";")
+    found = re.search(rb"\b%s\s*+\(" % re.escape(name.encode("ascii", "replace")), plain)
+    if found is None or end < 0:
+        return plain
+    return rewrite_head(plain[:end], found.start())[0] + plain[end:]
+
+
+def _without_directives(text: bytes) -> bytes:
+    return _DIRECTIVE_LINE.sub(lambda match: blank(match[0]), text).replace(b"\\\n", b" \n")
 
 
 def _rewrite_function_head(code: Code, function: FunctionText) -> None:

@@ -323,12 +323,9 @@ class _Scanner:
         lead = len(head) - len(head.lstrip())
         if head.startswith(b"typedef", lead):
             return
-        for word, offset, _opening, _closing in self._groups(head):
-            if self.words.is_attribute(word):
-                continue
-            if self._has_type(head[:offset]) and b"[" not in head[:offset]:
-                self.prototypes.append(PrototypeText(word.decode("ascii", "replace"), item.start + lead, end))
-            return
+        found = self._first_typed(head, self._groups(head))
+        if found is not None and b"[" not in head[: found[1]]:
+            self.prototypes.append(PrototypeText(found[0].decode("ascii", "replace"), item.start + lead, end))
 
     def _block_end(self, brace: int) -> int:
         """Return the offset past the `}` that closes the block at `brace`; the end of the file if none does."""

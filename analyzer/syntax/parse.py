@@ -10,7 +10,7 @@ from analyzer.source import SourceText, SyntaxFailure
 from analyzer.syntax.conditionals import resolve
 from analyzer.syntax.items import FunctionText, InitialiserText, ParsedFunction, ParsedPiece, PrototypeText
 from analyzer.syntax.masking import mask
-from analyzer.syntax.normalise import as_function, normalise_function, normalise_piece
+from analyzer.syntax.normalise import as_function, normalise_function, normalise_initialiser, normalise_prototype
 
 MAX_NESTING = 2000
 """Deepest nesting of brackets, of statements or of operators that is accepted, since trees are walked recursively."""
@@ -58,7 +58,9 @@ def parse_initialiser(source: SourceText, initialiser: InitialiserText) -> Parse
     """
     where = f"{source.path}: {initialiser.name}"
     masked = mask(source.data[initialiser.start : initialiser.end] + b";")
-    return _parse_piece(masked.restore(normalise_piece(masked.text)), initialiser.start, "initializer_list", where)
+    return _parse_piece(
+        masked.restore(normalise_initialiser(masked.text)), initialiser.start, "initializer_list", where
+    )
 
 
 def parse_prototype(source: SourceText, prototype: PrototypeText) -> ParsedPiece:
@@ -68,7 +70,8 @@ def parse_prototype(source: SourceText, prototype: PrototypeText) -> ParsedPiece
     """
     where = f"{source.path}: {prototype.name}"
     masked = mask(source.data[prototype.start : prototype.end])
-    return _parse_piece(masked.restore(normalise_piece(masked.text)), prototype.start, "declaration", where)
+    text = masked.restore(normalise_prototype(masked.text, prototype.name))
+    return _parse_piece(text, prototype.start, "declaration", where)
 
 
 def _parse_piece(text: bytes, base: int, kind: str, where: str) -> ParsedPiece:
