@@ -10,11 +10,12 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -81,6 +82,7 @@ class Measurement:
     cpu: float
     peak: int
     status: int
+    output: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -114,21 +116,33 @@ class Pagelint:
         return ("--tree", str(self.tree)) if self.tree else ()
 
     def _run(self, command: Sequence[str], stdin: str, folder: Path | None) -> Report:
-        done = subprocess.run(
-            command,
-            input=stdin.encode("utf-8", "surrogateescape"),
-            capture_output=True,
-            env=os.environ | dict(self.environment),
-            cwd=folder,
-            check=False,
-        )
-        if done.returncode not in _COMPLETED:
-            last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing on stderr"])[-1]
-            raise BenchError(f"exit status {done.returncode}: {last}")
         try:
-            return msgspec.json.decode(done.stdout, type=Report)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BenchError(f"not a report: {error}") from error
+            done = subprocess.run(
+                command,
+                input=stdin.encode("utf-8", "surrogateescape"),
+                capture_output=True,
+                env=os.environ | dict(self.environment),
+                cwd=folder,
+                check=False,
+            )
+        except OSError as error:
+            raise BenchError(f"{command[0]}: {error.strerror}") from error
+        return decode_report(done.returncode, done.stdout, done.stderr)
+
+
+def decode_report(status: int, stdout: bytes, stderr: bytes = b"") -> Report:
+    """Return the report that a run printed.
+
+    Raises BenchError for an exit status that says so, and for output that is no
+    report: a crash also ends with status 1, and must not pass for a quick run.
+    """
+    last = (stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing on stderr"])[-1]
+    if status not in _COMPLETED:
+        raise BenchError(f"exit status {status}: {last}")
+    try:
+        return msgspec.json.decode(stdout, type=Report)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BenchError(f"not a report: {error} ({last})") from error
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -203,18 +217,32 @@ def measure(
     folder: Path | None = None,
     interval: float = 0.05,
 ) -> Measurement:
-    """Run a command in a session of its own and return what it cost. Its output is thrown away."""
-    before = os.times()
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | (environment or {}),
-        cwd=folder,
-        start_new_session=True,
-    )
+    """Run a command in a session of its own and return what it cost. Raises BenchError when it cannot start."""
+    with tempfile.TemporaryFile() as output:
+        before = os.times()
+        started = time.perf_counter()
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | (environment or {}),
+                cwd=folder,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise BenchError(f"{command[0]}: {error.strerror}") from error
+        peak = _wait_and_sample(process, stdin, interval)
+        wall = time.perf_counter() - started
+        after = os.times()
+        output.seek(0)
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        return Measurement(wall, cpu, peak, process.returncode, output.read())
+
+
+def _wait_and_sample(process: subprocess.Popen[bytes], stdin: bytes, interval: float) -> int:
+    """Feed a process, wait for its end, and return the most memory that its session was seen to hold."""
     peaks = [0]
     over = threading.Event()
 
@@ -226,13 +254,10 @@ def measure(
     sampler.start()
     try:
         process.communicate(stdin)
-        wall = time.perf_counter() - started
     finally:
         over.set()
         sampler.join()
-    after = os.times()
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Measurement(wall, cpu, max(peaks), process.returncode)
+    return max(peaks)
 
 
 def session_resident_bytes(session: int) -> int:

@@ -19,13 +19,13 @@ from tests.bench.harness import (
     Measurement,
     Pagelint,
     add_common_options,
+    decode_report,
     format_table,
     measure,
     pagelint_command,
 )
 
 SEMANTIC_PATCH = Path(__file__).with_name("page_lock.cocci")
-_OK = (0, 1, 3)
 
 
 def main() -> int:
@@ -39,11 +39,10 @@ def main() -> int:
     warm: list[Measurement] = []
     for number in range(options.rounds):
         with tempfile.TemporaryDirectory(prefix="pagelint-cache-") as cache:
-            environment = {"XDG_CACHE_HOME": cache}
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-            cold.append(_measured("pagelint", scan, environment))
-            other.append(_measured("spatch", spatch, {}))
-            warm.append(_measured("pagelint", scan, environment))
+            cold.append(_measured_scan(scan, cache))
+            other.append(_measured_spatch(spatch))
+            warm.append(_measured_scan(scan, cache))
     print(f"cores: {os.cpu_count()}, load: {os.getloadavg()[0]:.1f}, jobs: {options.jobs}, rounds: {options.rounds}")
     print(f"spatch: {' '.join(spatch)}\n")
     print(format_measurements({"pagelint, cold": cold, "spatch": other, "pagelint, unchanged": warm}))
@@ -88,10 +87,16 @@ def report_goals(cold: Sequence[Measurement], other: Sequence[Measurement], warm
     return int(any(bound is not None and value > bound for _, value, bound in goals))
 
 
-def _measured(name: str, command: Sequence[str], environment: dict[str, str]) -> Measurement:
-    cost = measure(command, environment=environment)
-    if cost.status not in _OK:
-        raise BenchError(f"{name} ended with status {cost.status}")
+def _measured_scan(command: Sequence[str], cache: str) -> Measurement:
+    cost = measure(command, environment={"XDG_CACHE_HOME": cache})
+    decode_report(cost.status, cost.output)
+    return cost
+
+
+def _measured_spatch(command: Sequence[str]) -> Measurement:
+    cost = measure(command)
+    if cost.status != 0:
+        raise BenchError(f"spatch ended with status {cost.status}")
     return cost
 
 

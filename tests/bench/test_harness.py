@@ -35,11 +35,17 @@ def test_patch_is_fed_on_stdin_with_the_tree_named() -> None:
         Pagelint(python(script), Path("T")).patch("\udcff")
 
 
+def test_command_that_does_not_exist_is_an_error() -> None:
+    for run in (lambda: Pagelint(("no-such-command",)).patch(""), lambda: measure(("no-such-command",))):
+        with pytest.raises(BenchError, match="no-such-command: No such file"):
+            run()
+
+
 def test_measure_counts_children() -> None:
     child = "bytearray(64 << 20); import time; time.sleep(0.2)"
     cost = measure(python(f"import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = {child}'])"))
 
-    assert cost.status == 0
+    assert (cost.status, cost.output) == (0, b"")
     assert cost.wall >= 0.2
     assert cost.peak > 64 << 20
 
