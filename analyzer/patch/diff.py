@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
-from analyzer.patch.hunks import Following, RestoredHunk, Unit, restore_hunk
+from analyzer.patch.hunks import Following, RestoredHunk, Unit, is_wrapped, restore_hunk
 from analyzer.patch.paths import NOWHERE, Names, is_epoch, read_name, resolve_names, split_git_names
 from analyzer.patch.quoting import Quoting, quoting_of_start
 from analyzer.patch.records import FileKind, FilePatch, Hunk, HunkLine, MailLine
@@ -253,7 +253,12 @@ class _Reader:
             line = self._lines[at]
             text = quoting.strip(line.text)
             if text is None:
-                gap = True
+                loose = Unit(line.text, line.number, len(line.text), line.soft, loose=True)
+                if not gap and units and self._is_loose_end(at, quoting, units[-1], loose):
+                    units.append(loose)
+                    positions.append(at)
+                else:
+                    gap = True
             elif at in self._starts or BOUNDARY.match(text):
                 return units, positions, self._following(text, gap)
             else:
@@ -262,6 +267,12 @@ class _Reader:
                 gap = False
             at += 1
         return units, positions, Following.CUT if gap or quoting.levels else Following.END
+
+    def _is_loose_end(self, at: int, quoting: Quoting, previous: Unit, line: Unit) -> bool:
+        """Tell whether a line without marks may be the wrapped end of the quoted line before it."""
+        if not line.text.strip() or line.text[0] in " \t" or not is_wrapped(previous, line):
+            return False
+        return self._text(at + 1, quoting) is not None
 
     @staticmethod
     def _following(text: str, gap: bool) -> Following:

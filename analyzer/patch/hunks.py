@@ -19,9 +19,11 @@ from enum import Enum, auto
 MAX_STEPS = 200_000
 STEPS_PER_LINE = 100
 WRAP_COLUMN = 66  # mail clients and archives wrap at 68 to 80 columns
-SHORTEST_WRAPPED = 30
+SHORTEST_WRAPPED = 12
 MAX_COST_BASE = 12
-OPERATOR = re.compile(r"[+-] [^\s*]|->|[+-]=")  # no line of C begins so, but the rest of one may
+# No line of C begins with these behind its mark, but the rest of a wrapped line may.
+OPERATOR = re.compile(r"[+-](?: [^\s*]|[^\s\w#/*{}\"]|\d)")
+NO_NEWLINE = "\\ "
 SIGNATURE = re.compile(r"-- ?$")
 
 
@@ -29,7 +31,8 @@ SIGNATURE = re.compile(r"-- ?$")
 class Unit:
     """One physical line behind its quote marks; `width` is what it filled in the mail.
 
-    `after_gap`: lines with fewer quote marks stood before it.
+    `after_gap`: lines with fewer quote marks stood before it. `loose`: it has
+    fewer marks itself, but may be what a client wrapped behind a quoted line.
     """
 
     text: str
@@ -37,6 +40,12 @@ class Unit:
     width: int
     soft: bool = False
     after_gap: bool = False
+    loose: bool = False
+
+    @property
+    def mark(self) -> str:
+        r"""Return the first character: "" for an empty line, "\" only for the mark of a missing newline."""
+        return self.text[:1] if not self.text.startswith("\\") or self.text.startswith(NO_NEWLINE) else "x"
 
 
 class Following(Enum):
@@ -112,16 +121,18 @@ def _recounted(units: list[Unit], following: Following) -> list[str] | None:
     end = next((at for at, unit in enumerate(units) if SIGNATURE.match(unit.text)), len(units))
     while end and following is Following.END and not units[end - 1].text.strip():
         end -= 1
-    if not end or any(unit.text[:1] not in ("", " ", "+", "-", "\\") for unit in units[:end]):
+    if not end or any(unit.loose or unit.mark not in ("", " ", "+", "-", "\\") for unit in units[:end]):
         return None
-    return ["end" if unit.text[:1] == "\\" else "mark" if unit.text else "blank" for unit in units[:end]]
+    return ["end" if unit.mark == "\\" else "mark" if unit.text else "blank" for unit in units[:end]]
 
 
 def _plain_reading(units: list[Unit], old: int, new: int, following: Following) -> list[str] | None:
     """Return the reading of a hunk that needs no guess; None when it needs one."""
     steps: list[str] = []
     for unit in units:
-        mark = unit.text[:1]
+        mark = unit.mark
+        if unit.loose:
+            return None
         if (old, new) == (0, 0) and mark != "\\":
             break
         if mark == "\\":
@@ -150,6 +161,8 @@ def _end_cost(units: list[Unit], at: int, following: Following) -> int:
     if units[blank].after_gap or SIGNATURE.match(text) or text.startswith("---"):
         return 0
     cost = 8 if text[0] in "+-" else 6 if text[0] in " \t" else 5
+    if following in (Following.HUNK, Following.FILE):
+        return 2 * cost
     return cost if blank == at else cost // 2 if text[0] in "+- \t" else 0
 
 
@@ -202,8 +215,12 @@ def _choices(
         return
     unit = units[at]
     previous = units[at - 1] if at else header
-    mark = unit.text[:1]
-    wrapped = _is_wrapped(previous, unit)
+    mark = unit.mark
+    wrapped = is_wrapped(previous, unit)
+    if unit.loose:
+        yield "drop", 3, (at + 1, old, new)
+        yield "join", 1, (at + 1, old, new)
+        return
     if mark == "\\":
         yield "end", 0, (at + 1, old, new)
         return
@@ -211,22 +228,20 @@ def _choices(
         yield "drop", 8 if not unit.after_gap else 4, (at + 1, old, new)
     if mark in ("+", "-", " ") and (old or mark == "+") and (new or mark == "-"):
         doubt = 0
-        if wrapped and OPERATOR.match(unit.text):
+        if (wrapped and OPERATOR.match(unit.text)) or (wrapped and previous.text.endswith(" ") and mark == " "):
             doubt = 2
-        elif wrapped and previous.text.endswith(" ") and mark == " ":
-            doubt = 1
         yield "mark", doubt, (at + 1, old - (mark != "+"), new - (mark != "-"))
     elif not mark and old and new:
-        yield "blank", 1, (at + 1, old - 1, new - 1)
+        yield "blank", 0, (at + 1, old - 1, new - 1)
     elif mark and mark not in "+- " and old and new:
         yield "bare", 5 if mark == "\t" else 11, (at + 1, old - 1, new - 1)
     if mark:
-        price = _join_price(unit.text, wrapped, previous.soft)
+        price = _join_price(unit.text, wrapped, previous)
         if price is not None and not unit.after_gap:
             yield "join", price, (at + 1, old, new)
 
 
-def _is_wrapped(previous: Unit, unit: Unit) -> bool:
+def is_wrapped(previous: Unit, unit: Unit) -> bool:
     """Tell whether the first word of a line would not have fitted on the line before it."""
     if previous.soft:
         return True
@@ -234,14 +249,16 @@ def _is_wrapped(previous: Unit, unit: Unit) -> bool:
     return previous.width >= SHORTEST_WRAPPED and previous.width + 1 + len(word) > WRAP_COLUMN
 
 
-def _join_price(text: str, wrapped: bool, soft: bool) -> int | None:
+def _join_price(text: str, wrapped: bool, previous: Unit) -> int | None:
     """Return what it costs to take a line for the rest of the one before; None for never."""
-    if soft:
+    if previous.soft:
         return 0
+    if text[0] == " " and not text[1:2].strip():
+        return 10 if wrapped else None
     if text[0] in "+-":
         return (3 if OPERATOR.match(text) else 8) if wrapped else None
     if text[0] == " ":
-        return 2 if wrapped else None
+        return (1 if previous.text.endswith(" ") else 2) if wrapped else None
     return 1 if wrapped else 9
 
 
@@ -264,7 +281,7 @@ def _build(header: Unit, section: str, units: list[Unit], steps: list[str]) -> R
         hunk.used = at + 1
         gap = gap or unit.after_gap
         if step == "drop":
-            hunk.repairs["blank-dropped"] += 1
+            hunk.repairs["blank-dropped"] += not unit.loose
             continue
         if step == "join":
             hunk.repairs["rejoined"] += 1
@@ -291,9 +308,12 @@ def _truncated(header: Unit, section: str, units: list[Unit], old: int, new: int
     """Return the lines up to the first that is no line of the hunk; blanks at its end are not the hunk's."""
     steps: list[str] = []
     for at, unit in enumerate(units):
-        mark = unit.text[:1]
+        mark = unit.mark
         previous = units[at - 1] if at else header
-        wrapped = _is_wrapped(previous, unit)
+        wrapped = is_wrapped(previous, unit)
+        if unit.loose:
+            steps.append("join")
+            continue
         if mark == "\\":
             steps.append("end")
             continue

@@ -8,7 +8,8 @@ is somebody's comment.
 import re
 from dataclasses import dataclass
 
-LEVEL = re.compile(r"[ \t]?[>|]")
+LEVEL = re.compile(r"[ \t]?>")
+BAR_LEVEL = re.compile(r"[ \t]?[>|]")
 START = re.compile(
     r"(?P<marks>(?:[ \t]?[>|])*)(?P<blank>[ \t]*)"
     r"(?P<text>diff --git |diff --cc |diff --combined |diff -|Index: |--- ?|@@@* -\d).*",
@@ -18,10 +19,14 @@ START = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Quoting:
-    """How the lines of one diff are quoted: number of marks, and the blanks after the last one."""
+    """How the lines of one diff are quoted: number of marks, and the blanks after the last one.
+
+    A "|" is a mark only where the first line has one: wrapped C begins with "||" often enough.
+    """
 
     levels: int = 0
     blanks: int = 0
+    bars: bool = False
 
     def strip(self, text: str) -> str | None:
         """Return the text behind the marks; None for a line with fewer marks.
@@ -29,8 +34,9 @@ class Quoting:
         Blanks that the sender's client dropped from an otherwise empty line are not missed.
         """
         at = 0
+        level = BAR_LEVEL if self.bars else LEVEL
         for _ in range(self.levels):
-            mark = LEVEL.match(text, at)
+            mark = level.match(text, at)
             if not mark:
                 return None
             at = mark.end()
@@ -45,5 +51,5 @@ def quoting_of_start(text: str) -> tuple[Quoting, str] | None:
     found = START.match(text)
     if not found:
         return None
-    levels = len(LEVEL.findall(found["marks"]))
-    return Quoting(levels, len(found["blank"])), text[found.start("text") :]
+    levels = len(BAR_LEVEL.findall(found["marks"]))
+    return Quoting(levels, len(found["blank"]), "|" in found["marks"]), text[found.start("text") :]
