@@ -88,7 +88,9 @@ class Code:
             while (outer := _last_byte(text, end - 1)) == b"{":
                 end = text.rfind(b"{", 0, end - 1) + 1
             return outer not in b"=,(["
-        if before and before in b";}:)":
+        if before == b")":
+            return bool(word_before(text, self.partner.get(end - 1, 0)))
+        if before and before in b";}:":
             return True
         return word_before(text, at) in (b"else", b"do", b"static", b"const")
 

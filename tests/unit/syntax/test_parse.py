@@ -129,6 +129,7 @@ def test_attributes_of_the_head_are_marked() -> None:
         "void __noreturn (*fn)(int, void *);",
         "x = __alignof__(*p) - 1;",
         "const struct ops o = { MACRO_ENTRY(1)\n};",
+        "struct ops p = {\n\t.b = (void *)make(1)\n};",
         "s->__unused = 1; s.__maybe_unused = 2;",
         "if (x) \\\n\ty();",
     ],
