@@ -1,0 +1,1 @@
+"""One module a command, named like it; each holds `command`."""

@@ -1,0 +1,75 @@
+"""From a result to output and exit status: findings to stdout or a file, everything else to stderr."""
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from analyzer import __version__
+from analyzer.cli.settings import Display
+from analyzer.findings import Result, Status
+from analyzer.report import Context, RulePage, note_lines, render, skipped_lines, summary_line, want_color
+from analyzer.rulespec import Rule
+from analyzer.source.errors import SourceError
+
+CLEAN, FINDINGS, INCOMPLETE = 0, 1, 3
+
+
+def rule_pages(rules: Iterable[Rule]) -> dict[str, RulePage]:
+    """Return the catalogue as reports know it."""
+    return {r.id: RulePage(r.id, r.summary, r.severity.value, r.confidence.value, r.page) for r in rules}
+
+
+def write_text(text: str, display: Display, append: bool = False) -> None:
+    """Write findings to stdout or the file that was named; raise SourceError when that cannot be written."""
+    if display.output is None:
+        click.echo(text, nl=False, color=True)
+        return
+    try:
+        with display.output.open("a" if append else "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as error:
+        raise SourceError(f"{display.output}: {error.strerror or error}") from error
+
+
+def wants_color(display: Display) -> bool:
+    """Tell whether this output is coloured."""
+    return want_color(display.color, display.output is None and sys.stdout.isatty(), os.environ)
+
+
+def show(result: Result, context: Context, display: Display) -> None:
+    """Render a result, and say on stderr what is to be said."""
+    write_text(render(display.format, result, replace(context, version=__version__, color=wants_color(display))), display)
+    tell(result, display)
+
+
+def tell(result: Result, display: Display) -> None:
+    """Say on stderr what a run was, unless it is to be quiet."""
+    if display.quiet:
+        return
+    lines = [*note_lines(result), *skipped_lines(result)] if display.verbose else list(_why_incomplete(result))
+    for line in (*lines, f"pagelint: {summary_line(result)}"):
+        click.echo(line, err=True)
+
+
+def _why_incomplete(result: Result) -> Iterable[str]:
+    """Yield the reason when a few things were skipped: one line each; more are for --verbose."""
+    return skipped_lines(result)[:3] if len(result.skipped) <= 3 else ()
+
+
+def exit_status(result: Result, display: Display, patch_mode: bool = False) -> int:
+    """Return the status of a run: findings win over input that was not analysed in full."""
+    counted = [f for f in result.findings if not patch_mode or f.status is Status.NEW]
+    if counted and not display.exit_zero:
+        return FINDINGS
+    return INCOMPLETE if result.skipped and not counted else CLEAN
+
+
+def existing_folder(path: Path | None) -> Path | None:
+    """Return a folder that was named; raise SourceError when it is none."""
+    if path is not None and not path.is_dir():
+        raise SourceError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
+    return path
