@@ -17,6 +17,7 @@ from analyzer.patch.hunks import Following, RestoredHunk, Unit, is_wrapped, rest
 from analyzer.patch.paths import NOWHERE, Names, is_epoch, read_name, resolve_names, split_git_names
 from analyzer.patch.quoting import Quoting, quoting_of_start
 from analyzer.patch.records import FileKind, FilePatch, Hunk, HunkLine, MailLine
+from analyzer.patch.whitespace import TAB
 from analyzer.source import PatchError
 
 HUNK_HEADER = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?(.*)", re.DOTALL)
@@ -39,7 +40,8 @@ ONCE = frozenset({"diff --git ", "diff --cc ", "diff --combined ", "--- ", "+++ 
 WRAPPED_HEADERS = ("diff -", "--- ", "+++ ", "rename ", "copy ", "Index: ")
 BOUNDARY = re.compile(r"diff --git |diff --cc |diff --combined |@@ -\d|@@@+ -\d|Index: |=====")
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&"))
-LEADING_NBSP = re.compile("[ +\\-]?[ \\t]*\u00a0")
+STUFFED = re.compile(rb" (\t|[^ *])")
+LEADING_NBSP = re.compile("(?:[ \\t\u00a0]?>)*[ +\\-]*[ \\t]*\u00a0")
 
 
 @dataclass
@@ -234,7 +236,7 @@ class _Reader:
         old_start, new_start = int(found[1]), int(found[3])
         old, new = int(found[2] or 1), int(found[4] or 1)
         header = Unit(text, line.number, len(line.text), line.soft)
-        units, positions, following = self._hunk_units(at + 1, quoting, old + new)
+        units, positions, following = self._hunk_units(at + 1, quoting, header, old + new)
         restored = restore_hunk(header, found[5], units, old, new, following)
         self._out.repairs.update(restored.repairs)
         if self._file is None:
@@ -243,7 +245,9 @@ class _Reader:
             self._file.hunks.append(_read_hunk_lines(restored, (old_start, old, new_start, new), line.number))
         return positions[restored.used - 1] + 1 if restored.used else at + 1
 
-    def _hunk_units(self, at: int, quoting: Quoting, size: int) -> tuple[list[Unit], list[int], Following]:
+    def _hunk_units(
+        self, at: int, quoting: Quoting, header: Unit, size: int
+    ) -> tuple[list[Unit], list[int], Following]:
         """Return the lines that may belong to a hunk, their indices, and what comes after them."""
         units: list[Unit] = []
         positions: list[int] = []
@@ -254,7 +258,7 @@ class _Reader:
             text = quoting.strip(line.text)
             if text is None:
                 loose = Unit(line.text, line.number, len(line.text), line.soft, loose=True)
-                if not gap and units and self._is_loose_end(at, quoting, units[-1], loose):
+                if not gap and self._is_loose_end(at, quoting, units[-1] if units else header, loose):
                     units.append(loose)
                     positions.append(at)
                 else:
@@ -269,10 +273,20 @@ class _Reader:
         return units, positions, Following.CUT if gap or quoting.levels else Following.END
 
     def _is_loose_end(self, at: int, quoting: Quoting, previous: Unit, line: Unit) -> bool:
-        """Tell whether a line without marks may be the wrapped end of the quoted line before it."""
-        if not line.text.strip() or line.text[0] in " \t" or not is_wrapped(previous, line):
-            return False
-        return self._text(at + 1, quoting) is not None
+        """Tell whether a line without marks may be the wrapped end of the quoted line before it.
+
+        It takes up to three such lines, and then the quotation goes on.
+        """
+        for ahead in range(1, 4):
+            if not line.text.strip() or line.text[0] in " \t" or not is_wrapped(previous, line):
+                return False
+            if self._text(at + ahead, quoting) is not None:
+                return True
+            if at + ahead >= len(self._lines):
+                return False
+            text = self._lines[at + ahead].text
+            previous, line = line, Unit(text, 0, len(text))
+        return False
 
     @staticmethod
     def _following(text: str, gap: bool) -> Following:
@@ -312,19 +326,25 @@ class _Reader:
 def _without_stuffing(files: list[FilePatch], repairs: Counter[str]) -> list[FilePatch]:
     """Drop the blank that some clients put before every line that begins with one, context lines that is.
 
-    It is there when all context lines have one, and one of them stands where
-    kernel code has none: before a tab, or alone before a word.
+    It is there when all context lines have one, and it shows: one of them
+    stands where kernel code has none (before a tab, or alone before a word),
+    or the indentation of context is one blank ahead of that of changed lines.
+    Where tabs became blanks only after the stuffing, the indentations agree,
+    and only lines without any lose the blank.
     """
     context = [line.text for f in files for h in f.hunks for line in h.lines if line.kind == " " and line.text.strip()]
-    telling = [text for text in context if re.match(rb" (\t|[^ *])", text)]
-    if not telling or len(context) < 3 or not all(text.startswith(b" ") for text in context):
+    changed = [line.text for f in files for h in f.hunks for line in h.lines if line.kind != " "]
+    if len(context) < 3 or not all(text.startswith(b" ") for text in context):
         return files
     tabs = any(b"\t" in text for text in context)
+    ahead = not tabs and _usual_rest(context) - _usual_rest(changed) in (1, 1 - TAB)
+    if not ahead and not any(STUFFED.match(text) for text in context):
+        return files
     repairs["space-stuffed"] += len(context)
 
     def unstuffed(line: HunkLine) -> HunkLine:
         shallow = len(line.text) - len(line.text.lstrip(b" ")) < 4
-        if line.kind != " " or not line.text.startswith(b" ") or not (tabs or shallow):
+        if line.kind != " " or not line.text.startswith(b" ") or not (tabs or ahead or shallow):
             return line
         return replace(line, text=line.text[1:])
 
@@ -332,6 +352,12 @@ def _without_stuffing(files: list[FilePatch], repairs: Counter[str]) -> list[Fil
         replace(file, hunks=tuple(replace(hunk, lines=tuple(map(unstuffed, hunk.lines))) for hunk in file.hunks))
         for file in files
     ]
+
+
+def _usual_rest(lines: list[bytes]) -> int:
+    """Return by how much most indentations of four or more blanks exceed a tab stop."""
+    rests = Counter((len(line) - len(line.lstrip(b" "))) % TAB for line in lines if line.startswith(b"    "))
+    return rests.most_common(1)[0][0] if rests else -TAB
 
 
 def _kind_of(header: _Header) -> FileKind:

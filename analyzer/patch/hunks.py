@@ -19,7 +19,6 @@ from enum import Enum, auto
 MAX_STEPS = 200_000
 STEPS_PER_LINE = 100
 WRAP_COLUMN = 66  # mail clients and archives wrap at 68 to 80 columns
-SHORTEST_WRAPPED = 12
 MAX_COST_BASE = 12
 # No line of C begins with these behind its mark, but the rest of a wrapped line may.
 OPERATOR = re.compile(r"[+-](?: [^\s*]|[^\s\w#/*{}\"]|\d)")
@@ -210,7 +209,7 @@ def _choices(
     if (old, new) == (0, 0):
         yield "finish", _end_cost(units, at, following), finish
     if at >= len(units):
-        if old == new and 0 < old <= 3 and following is not Following.CUT:
+        if old == new and 0 < old <= 3 and following is Following.END:
             yield "lost", 3, (at, old - 1, new - 1)
         return
     unit = units[at]
@@ -233,7 +232,7 @@ def _choices(
         yield "mark", doubt, (at + 1, old - (mark != "+"), new - (mark != "-"))
     elif not mark and old and new:
         yield "blank", 0, (at + 1, old - 1, new - 1)
-    elif mark and mark not in "+- " and old and new:
+    elif mark and mark not in "+- " and old and new and not wrapped:
         yield "bare", 5 if mark == "\t" else 11, (at + 1, old - 1, new - 1)
     if mark:
         price = _join_price(unit.text, wrapped, previous)
@@ -246,7 +245,7 @@ def is_wrapped(previous: Unit, unit: Unit) -> bool:
     if previous.soft:
         return True
     word = unit.text.split(None, 1)[0] if unit.text.strip() else ""
-    return previous.width >= SHORTEST_WRAPPED and previous.width + 1 + len(word) > WRAP_COLUMN
+    return previous.width + 1 + len(word) > WRAP_COLUMN
 
 
 def _join_price(text: str, wrapped: bool, previous: Unit) -> int | None:
