@@ -17,6 +17,8 @@ from analyzer.patch.records import Applied, FileChange, FileKind, FilePatch, Hun
 from analyzer.patch.whitespace import Indenter
 from analyzer.source import SourceError, Tree
 
+ALREADY_APPLIED = "already applied"
+
 
 def apply_patch(patch: Patch, tree: Tree) -> Applied:
     """Return the files of `tree` that the patch changes, with what became of each of its hunks."""
@@ -30,6 +32,22 @@ def apply_patch(patch: Patch, tree: Tree) -> Applied:
         rejects=tuple(work.rejects),
         notes=tuple(note for placement in work.placements if (note := placement.note())),
     )
+
+
+def rejected_part(patch: Patch, applied: Applied) -> Patch:
+    """Return the patch reduced to what was rejected, to be judged from its hunks alone.
+
+    What the tree has already is not part of it.
+    """
+    lines = {reject.mail_line for reject in applied.rejects if reject.reason != ALREADY_APPLIED}
+    files = []
+    for file in patch.files:
+        hunks = file.hunks
+        if file.mail_line not in lines:
+            hunks = tuple(hunk for hunk in hunks if hunk.mail_line in lines)
+        if hunks:
+            files.append(replace(file, hunks=hunks))
+    return replace(patch, files=tuple(files))
 
 
 @dataclass
@@ -84,7 +102,7 @@ class _Work:
         data = join_lines(lines)
         if self._exists(path):
             same = self._read(path) == data
-            self._reject(file, "already applied" if same else "new file exists already")
+            self._reject(file, ALREADY_APPLIED if same else "new file exists already")
             return
         self.overlay[path] = data
         self.placements += [Placement(path, number, hunk.mail_line, 1) for number, hunk in enumerate(file.hunks, 1)]
@@ -107,13 +125,16 @@ class _Work:
         self.rejects += done.rejects
         if done.rejects:
             return
+        if file.hunks and done.data:
+            self._reject(file, "the file to delete has more in it than the patch knows")
+            return
         self.overlay[path] = None
         self.changes.append(replace(done.change, new_path=None))
 
     def _modify(self, file: FilePatch) -> None:
         old_path = self._locate(file.old_path, file)
         if old_path is None:
-            reason = "already applied" if self._is_renamed(file) else f"no such file in {self.tree.name}"
+            reason = ALREADY_APPLIED if self._is_renamed(file) else f"no such file in {self.tree.name}"
             self._reject(file, reason)
             return
         new_path = file.new_path if file.kind in (FileKind.RENAME, FileKind.COPY) and file.new_path else old_path
@@ -196,7 +217,7 @@ def _find(
     if not hunk.truncated:
         match = find_hunk(text, hunk, hunk.lines, offset, taken)
         if match is None:
-            return "already applied" if is_applied(text, hunk, offset) else "context not found"
+            return ALREADY_APPLIED if is_applied(text, hunk, offset) else "context not found"
         return hunk.lines[match.skipped : len(hunk.lines) - match.dropped], match
     reason = "cut off before a change was whole"
     for end in dict.fromkeys((len(hunk.lines), *hunk.breaks[:1])):

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from analyzer.patch.records import FileKind, Patch
+from analyzer.patch.reverse import tree_without
 from analyzer.source import EmptyTree, FolderTree, GitTree, OverlayTree, SourceError, Tree, run_git
 
 
@@ -37,8 +38,18 @@ class Base:
 def choose_base(patches: Sequence[Patch], folder: Path | None, revision: str | None = None) -> Base:
     """Return the tree that a patch, or the patches of a series, apply to.
 
+    When that tree has all of them already they are taken out of it first.
+
     Raises SourceError when `revision` is named and does not exist, or when there is no repository for it.
     """
+    base = _choose(patches, folder, revision)
+    before = None if base.rung in (Rung.NONE, Rung.BLOBS) else tree_without(base.tree, patches)
+    if before is None:
+        return base
+    return Base(before, base.rung, f"{base.words}; what was patched is in it already, and was taken out first")
+
+
+def _choose(patches: Sequence[Patch], folder: Path | None, revision: str | None) -> Base:
     if folder is None:
         if revision:
             raise SourceError(f"{revision}: no kernel tree was given (use --tree)")
@@ -48,7 +59,10 @@ def choose_base(patches: Sequence[Patch], folder: Path | None, revision: str | N
     if revision:
         return Base(GitTree(folder, revision), Rung.REVISION, f"applied to {revision}, as asked")
     if not _is_repository(folder):
-        return Base(FolderTree(folder), Rung.FOLDER, f"applied to the folder {folder}")
+        words = f"applied to the folder {folder}"
+        if (folder / ".git").exists():
+            words += ", which git cannot read as a repository"
+        return Base(FolderTree(folder), Rung.FOLDER, words)
     said = []
     wanted = next((patch.base_commit for patch in patches if patch.base_commit), "")
     if wanted:

@@ -4,7 +4,16 @@ import io
 
 import pytest
 
-from analyzer.patch import Applied, Patch, apply_patch, fragments, parse_patch, read_messages
+from analyzer.patch import (
+    Applied,
+    Patch,
+    apply_patch,
+    fragments,
+    parse_patch,
+    read_messages,
+    rejected_part,
+    tree_without,
+)
 from analyzer.source import EmptyTree, OverlayTree
 
 HEAD = "--- a/mm/demo.c\n+++ b/mm/demo.c\n"
@@ -133,3 +142,34 @@ def test_a_created_file_is_a_complete_fragment() -> None:
 def test_absurd_line_numbers_do_not_fill_the_memory() -> None:
     (fragment,) = fragments(patch_of(HEAD + "@@ -999999999,1 +999999999,1 @@\n-a;\n+b;\n"))
     assert fragment.post == b"b;\n" and fragment.notes
+
+
+def test_what_is_rejected_can_be_judged_from_its_hunks() -> None:
+    patch = patch_of(HEAD + "@@ -1,2 +1,2 @@\n line 1;\n-line 2;\n+new;\n@@ -5,2 +5,2 @@\n other;\n-x;\n+y;\n")
+    applied = apply_patch(patch, OverlayTree(EmptyTree(), {"mm/demo.c": b"line 1;\nline 2;\n"}))
+    rest = rejected_part(patch, applied)
+    assert [hunk.old_start for file in rest.files for hunk in file.hunks] == [5]
+    assert rejected_part(patch, apply_patch(patch, EmptyTree())).files == patch.files
+
+
+def test_a_file_with_more_in_it_is_not_deleted() -> None:
+    text = "--- a/mm/demo.c\n+++ /dev/null\n@@ -1 +0,0 @@\n-a;\n"
+    assert applied(text, "a;\n").overlay == {"mm/demo.c": None}
+    assert applied(text, "a;\nb;\n").overlay == {}
+
+
+def test_every_kind_of_change_is_undone() -> None:
+    text = (
+        "diff --git a/a.c b/b.c\nsimilarity index 90%\nrename from a.c\nrename to b.c\n"
+        "--- a/a.c\n+++ b/b.c\n@@ -1 +1 @@\n-a;\n+b;\n"
+        "diff --git a/new.c b/new.c\nnew file mode 100644\n--- /dev/null\n+++ b/new.c\n@@ -0,0 +1 @@\n+n;\n"
+        "diff --git a/old.c b/old.c\ndeleted file mode 100644\n--- a/old.c\n+++ /dev/null\n@@ -1 +0,0 @@\n-o;\n"
+    )
+    patch = patch_of(text)
+    before = OverlayTree(EmptyTree(), {"a.c": b"a;\n", "old.c": b"o;\n"})
+    after = OverlayTree(before, apply_patch(patch, before).overlay)
+    assert list(after.files()) == ["b.c", "new.c"]
+    undone = tree_without(after, [patch])
+    assert undone is not None
+    assert {path: undone.read(path) for path in undone.files()} == {"a.c": b"a;\n", "old.c": b"o;\n"}
+    assert tree_without(before, [patch]) is None

@@ -67,6 +67,16 @@ def patch_without_blobs(patch: Patch) -> Patch:
     return replace(patch, files=tuple(replace(file, old_blob="") for file in patch.files))
 
 
+def test_a_patch_that_head_has_is_taken_out_first(repository: Path) -> None:
+    commit(repository, BEFORE)
+    commit(repository, AFTER)
+    patch = patch_without_blobs(patch_of(repository))
+    base = choose_base([patch], repository)
+    assert base.rung is Rung.HEAD and "taken out first" in base.words
+    assert base.tree.read("demo.c") == BEFORE
+    assert apply_patch(patch, base.tree).overlay["demo.c"] == AFTER
+
+
 def test_no_tree_leaves_every_file_out() -> None:
     base = choose_base([], None)
     assert base.rung is Rung.NONE and not base.tree.exists("demo.c")
