@@ -16,7 +16,7 @@ def main() -> None:
         cli(prog_name="pagelint")
     except BrokenPipeError:
         _leave_quietly()
-    except Exception as error:  # noqa: BLE001  the last line of defence: a traceback helps no user
+    except Exception as error:  # the last line of defence: a traceback helps no user
         if os.environ.get("PAGELINT_TRACEBACK"):
             raise
         words = f"internal error: {type(error).__name__}: {one_line(error)}"

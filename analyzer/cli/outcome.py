@@ -42,7 +42,9 @@ def wants_color(display: Display) -> bool:
 
 def show(result: Result, context: Context, display: Display) -> None:
     """Render a result, and say on stderr what is to be said."""
-    write_text(render(display.format, result, replace(context, version=__version__, color=wants_color(display))), display)
+    write_text(
+        render(display.format, result, replace(context, version=__version__, color=wants_color(display))), display
+    )
     tell(result, display)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from analyzer.cli.outcome import exit_status, existing_folder, rule_pages, show
+from analyzer.cli.outcome import existing_folder, exit_status, rule_pages, show
 from analyzer.cli.settings import common_options, read_settings, tree_option
 from analyzer.driver.scan import scan
 from analyzer.report import Context
@@ -13,11 +13,15 @@ from analyzer.rulespec import load_model, load_rules
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--file", "-f", "files", multiple=True, type=click.Path(path_type=Path), help="A PATH, as for checkpatch.")
+@click.option(
+    "--file", "-f", "files", multiple=True, type=click.Path(path_type=Path), help="A PATH, as for checkpatch."
+)
 @tree_option
 @common_options
 @click.pass_context
-def command(context: click.Context, paths: tuple[Path, ...], files: tuple[Path, ...], tree: Path | None, **_: object) -> None:
+def command(
+    context: click.Context, paths: tuple[Path, ...], files: tuple[Path, ...], tree: Path | None, **_: object
+) -> None:
     """Report findings in files or folders; facts come from the whole tree.
 
     Without --tree the tree is the kernel that a PATH is part of, or else the PATH's own folder.

@@ -1,0 +1,96 @@
+"""`pagelint patch`: what patch mails do to the findings."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+import msgspec
+
+from analyzer import __version__
+from analyzer.cli.mails import original_mail
+from analyzer.cli.outcome import existing_folder, exit_status, rule_pages, show, tell, write_text
+from analyzer.cli.settings import Display, common_options, read_settings, tree_option
+from analyzer.driver.patching import Judged, check_patches
+from analyzer.findings import Result, Stats
+from analyzer.report import Context, render
+from analyzer.report.formats.mail import as_mbox
+from analyzer.rulespec import load_model, load_rules
+from analyzer.source.errors import SourceError
+
+STREAMED = ("jsonl", "mail")
+"""Formats with a report of its own for each patch."""
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--base", metavar="REV", help="Revision that the patches apply to.")
+@tree_option
+@common_options
+@click.pass_context
+def command(context: click.Context, files: tuple[Path, ...], tree: Path | None, **_: object) -> None:
+    """Report what patches make new, fix, or leave as it is.
+
+    FILE is a diff, a mail, an mbox or the output of git; `-` or no FILE is stdin. Only new findings count for the exit
+    status.
+    """
+    options, display = read_settings(context, existing_folder(tree))
+    judged = check_patches(_open_all(files), tree, options)
+    pages = rule_pages(load_rules(load_model(options.models), options.rules))
+    if display.format in STREAMED:
+        result = _show_each(judged, Context(rules=pages, patch_mode=True), display)
+    else:
+        result = join_results([one.result for one in judged])
+        show(result, Context(rules=pages, patch_mode=True), display)
+    context.exit(exit_status(result, display, patch_mode=True))
+
+
+def _show_each(judged: Iterator[Judged], context: Context, display: Display) -> Result:
+    """Write a report a patch as soon as it is there, and return only the sums."""
+    total = Result()
+    if display.output is not None:
+        write_text("", display)
+    for one in judged:
+        mail = original_mail(one.patch) if one.patch is not None else None
+        text = render(display.format, one.result, replace(context, version=__version__, mail=mail))
+        write_text(as_mbox([text]) if display.format == "mail" else text, display, append=True)
+        total = join_results([total, lightened(one.result)])
+    tell(total, display)
+    return total
+
+
+def lightened(result: Result) -> Result:
+    """Return a result with findings and entries as short as they can be, for counting thousands of them."""
+    findings = tuple(msgspec.structs.replace(f, trace=(), line_text="", message="") for f in result.findings)
+    return msgspec.structs.replace(result, findings=findings, notes=())
+
+
+def join_results(results: list[Result]) -> Result:
+    """Return one result for all: findings and entries one patch after the other, counts added up."""
+    stats = [result.stats for result in results]
+    return Result(
+        findings=tuple(finding for result in results for finding in result.findings),
+        skipped=tuple(entry for result in results for entry in result.skipped),
+        notes=tuple(note for result in results for note in result.notes),
+        stats=Stats(
+            files=sum(s.files for s in stats),
+            functions=sum(s.functions for s in stats),
+            functions_skipped=sum(s.functions_skipped for s in stats),
+            seconds=round(sum(s.seconds for s in stats), 3),
+        ),
+    )
+
+
+def _open_all(files: tuple[Path, ...]) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield the inputs one after the other; raise SourceError for one that cannot be opened."""
+    for file in files or (Path("-"),):
+        if str(file) == "-":
+            yield "-", sys.stdin.buffer
+            continue
+        try:
+            with file.open("rb") as stream:
+                yield str(file), stream
+        except OSError as error:
+            raise SourceError(f"{file}: {error.strerror or error}") from error

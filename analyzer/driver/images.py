@@ -1,0 +1,81 @@
+"""A tree with what is known of it, and the difference between two of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from analyzer.driver.analysis import Analysis
+from analyzer.driver.comparing import FileChange, FileImage, compare_findings
+from analyzer.driver.fixpoint import Snapshot, findings_of, skipped_of
+from analyzer.driver.places import C_SUFFIXES
+from analyzer.findings import Finding, Skipped
+from analyzer.source import OverlayTree, SourceError, Tree
+
+
+@dataclass(frozen=True)
+class Image:
+    """One state of a tree."""
+
+    tree: Tree
+    snapshot: Snapshot
+
+    def file(self, path: str) -> FileImage:
+        """Return one file; an empty one where there is none."""
+        try:
+            return FileImage(path, self.tree.read(path))
+        except SourceError:
+            return FileImage(path, b"")
+
+
+def is_c(path: str) -> bool:
+    """Tell whether a path names C."""
+    return path.endswith(C_SUFFIXES)
+
+
+def change_image(image: Image, overlay: Mapping[str, bytes | None], analysis: Analysis) -> Image:
+    """Return the image with the files of an overlay put over it."""
+    below = image.tree
+    merged = {**below.changed, **overlay} if isinstance(below, OverlayTree) else dict(overlay)
+    tree = OverlayTree(below.base if isinstance(below, OverlayTree) else below, merged)
+    present = {path for path, data in overlay.items() if data is not None and is_c(path)}
+    files = (image.snapshot.files - overlay.keys()) | present
+    return Image(tree, analysis.update(image.snapshot, tree, files, overlay))
+
+
+def judge_change(
+    before: Image, after: Image, touched: Iterable[tuple[str | None, str | None]], analysis: Analysis
+) -> tuple[Finding, ...]:
+    """Return what the step from one image to the next does to findings.
+
+    touched: (path before, path after) of the files that differ. Files whose
+    findings differ because something that they call does count too.
+    """
+    pairs = {(old, new) for old, new in touched if is_c(new or old or "")}
+    named = {path for pair in pairs for path in pair}
+    elsewhere = before.snapshot.results.keys() | after.snapshot.results.keys()
+    for path in elsewhere - named:
+        if before.snapshot.results.get(path) is not after.snapshot.results.get(path):
+            pairs.add((path, path))
+    judged: list[Finding] = []
+    for old, new in sorted(pairs, key=lambda pair: (pair[1] or "", pair[0] or "")):
+        gone = _wanted(before, old, analysis)
+        come = _wanted(after, new, analysis)
+        if gone or come:
+            change = FileChange(before.file(old or new or ""), after.file(new or old or ""))
+            judged += compare_findings(gone, come, change)
+    return tuple(sorted(judged, key=lambda f: f.sort_key))
+
+
+def skipped_in(before: Image, after: Image, touched: Iterable[tuple[str | None, str | None]]) -> tuple[Skipped, ...]:
+    """Return what could not be analysed of the files and functions that differ."""
+    found = []
+    for old, new in touched:
+        entries = skipped_of(after.snapshot, new) if new is not None else ()
+        if entries:
+            change = FileChange(before.file(old or ""), after.file(new or ""))
+            found += [s for s in entries if s.function is None or change.touches(s.function)]
+    return tuple(sorted(found, key=lambda s: s.sort_key))
+
+
+def _wanted(image: Image, path: str | None, analysis: Analysis) -> list[Finding]:
+    found = findings_of(image.snapshot, path) if path is not None else ()
+    return [f for f in found if analysis.choice.wants(f)]
