@@ -117,7 +117,10 @@ class FileChange:
 
 
 def compare_findings(before: Iterable[Finding], after: Iterable[Finding], change: FileChange) -> list[Finding]:
-    """Return the findings of one file with their status; those of functions that it does not touch only when new or fixed."""
+    """Return the findings of one file with their status.
+
+    Those of functions that the change does not touch are there only when they are new or fixed.
+    """
     left, right = list(before), list(after)
     pairs: list[tuple[Finding, Finding]] = []
     for key, fits in _passes(change):

@@ -49,10 +49,9 @@ class MailLines:
     def _changed(self, change: FileChange, line: int, first: int, last: int, fixed: bool) -> list[tuple[int, int]]:
         """Return (distance to `line`, mail line) of the lines that are added or deleted between two lines."""
         found = []
-        own, other = (change.pre_ranges, change.post_ranges) if fixed else (change.post_ranges, change.pre_ranges)
-        own_lines, other_lines = (
-            (change.pre_lines, change.post_lines) if fixed else (change.post_lines, change.pre_lines)
-        )
+        own, own_lines, other, other_lines = change.post_ranges, change.post_lines, change.pre_ranges, change.pre_lines
+        if fixed:
+            own, own_lines, other, other_lines = other, other_lines, own, own_lines
         for (start, end), (other_start, other_end) in zip(own, other, strict=True):
             if not (first <= start <= last + 1 or first <= end <= last):
                 continue

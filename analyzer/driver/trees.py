@@ -40,7 +40,7 @@ class Trees:
         """Return the image of a folder."""
         return self.image(FolderTree(root))
 
-    def _snapshot(self, tree: FolderTree | GitTree) -> Snapshot:
+    def _snapshot(self, tree: Tree) -> Snapshot:
         files = frozenset(tree.files())
         return self.analysis.update(Snapshot(), tree, files, ())
 

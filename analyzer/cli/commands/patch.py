@@ -30,7 +30,7 @@ STREAMED = ("jsonl", "mail")
 @tree_option
 @common_options
 @click.pass_context
-def command(context: click.Context, files: tuple[Path, ...], tree: Path | None, **_: object) -> None:
+def command(context: click.Context, /, files: tuple[Path, ...], tree: Path | None, **_: object) -> None:
     """Report what patches make new, fix, or leave as it is.
 
     FILE is a diff, a mail, an mbox or the output of git; `-` or no FILE is stdin. Only new findings count for the exit

@@ -20,7 +20,7 @@ from analyzer.rulespec import load_model, load_rules
 @common_options
 @click.pass_context
 def command(
-    context: click.Context, paths: tuple[Path, ...], files: tuple[Path, ...], tree: Path | None, **_: object
+    context: click.Context, /, paths: tuple[Path, ...], files: tuple[Path, ...], tree: Path | None, **_: object
 ) -> None:
     """Report findings in files or folders; facts come from the whole tree.
 
