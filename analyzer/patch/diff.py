@@ -40,6 +40,8 @@ ONCE = frozenset({"diff --git ", "diff --cc ", "diff --combined ", "--- ", "+++ 
 WRAPPED_HEADERS = ("diff -", "--- ", "+++ ", "rename ", "copy ", "Index: ")
 BOUNDARY = re.compile(r"diff --git |diff --cc |diff --combined |@@ -\d|@@@+ -\d|Index: |=====")
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&"))
+CONTEXT_DIFF = re.compile(r"(?:[ \t]?>)*[ \t]?\*{15}")
+REFILLED = re.compile(r"\S.* @@ -\d+,\d+ \+\d+,\d+ @@|[^\s>].* diff --git a/\S")
 STUFFED = re.compile(rb" (\t|[^ *])")
 LEADING_NBSP = re.compile("(?:[ \\t\u00a0]?>)*[ +\\-]*[ \\t]*\u00a0")
 
@@ -62,10 +64,36 @@ def read_diff(body: tuple[MailLine, ...]) -> DiffText:
     lines = _without_archive_marks(body, text.repairs)
     starts = _starts(lines, text.notes)
     if not starts:
+        text.problems += _unreadable(lines)
         return text
     text.indented = all(quoting.levels == 0 and quoting.blanks for quoting, _ in starts.values())
     _Reader(lines, starts, text).run()
     return text
+
+
+def _unreadable(lines: list[MailLine]) -> list[str]:
+    """Name a diff that stands in the lines in a form that is not read."""
+    for line in lines:
+        if CONTEXT_DIFF.match(line.text):
+            return [f"line {line.number}: a context diff (diff -c) is not read"]
+        if REFILLED.search(line.text):
+            return [f"line {line.number}: a diff that was filled like prose is not read"]
+    return []
+
+
+def _without_copies(out: DiffText) -> None:
+    """Keep the last of several copies of a file's change: what is shown in a mail may be attached once more."""
+    seen: set[tuple[object, ...]] = set()
+    kept: list[FilePatch] = []
+    for file in reversed(out.files):
+        shape = tuple((h.old_start, h.old_count, h.new_start, h.new_count) for h in file.hunks)
+        copy = (file.path, file.kind, shape)
+        if copy in seen:
+            out.notes.append(f"{file.path}: the change at line {file.mail_line} is in the mail once more, further down")
+        else:
+            kept.append(file)
+        seen.add(copy)
+    out.files = kept[::-1]
 
 
 def _without_archive_marks(body: tuple[MailLine, ...], repairs: Counter[str]) -> list[MailLine]:
@@ -189,6 +217,7 @@ class _Reader:
                 at = self._read_hunk(at, quoting)
         self._finish_file()
         self._out.files = _without_stuffing(self._out.files, self._out.repairs)
+        _without_copies(self._out)
 
     def _text(self, at: int, quoting: Quoting) -> str | None:
         return quoting.strip(self._lines[at].text) if at < len(self._lines) else None
@@ -316,6 +345,8 @@ class _Reader:
             new_mode=header.fields.get("new mode") or header.fields.get("new file mode") or header.mode,
             spellings=names.spellings,
         )
+        if kind in (FileKind.MODIFY, FileKind.CREATE) and not header.hunks and "index" in header.fields:
+            self._out.notes.append(f"{file.path}: no hunk of it is in the mail (line {header.line})")
         if kind is FileKind.COMBINED:
             self._out.problems.append(f"{file.path}: combined diff of a merge (line {header.line}) is not judged")
         elif kind is FileKind.BINARY:

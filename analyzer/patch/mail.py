@@ -37,6 +37,8 @@ GIT_LOG_FIELD = re.compile(rb"(Author|AuthorDate|Date|Commit|CommitDate|Merge):\
 PATCH_TYPES = ("text/x-patch", "text/x-diff", "text/x-csrc", "application/x-patch", "application/x-diff")
 PATCH_NAME = re.compile(r"\.(patch|diff|dif|txt|eml)$", re.IGNORECASE)
 MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
+STUFFED_CONTEXT = re.compile(r"  (\t|[^ *])")
+PLAIN_CONTEXT = re.compile(r" (\t|[^ ])")
 CLEAR_SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
 
 
@@ -256,9 +258,9 @@ class _BodyReader:
         plain = stuffed = 0
         for line in lines:
             inside = inside or line.text.startswith(("@@ -", "diff --git "))
-            if inside and line.text.startswith(" ") and line.text.strip():
-                stuffed += line.text.startswith("  ")
-                plain += not line.text.startswith("  ")
+            if inside:
+                stuffed += bool(STUFFED_CONTEXT.match(line.text))
+                plain += bool(PLAIN_CONTEXT.match(line.text))
         unstuff = stuffed > plain
         out = []
         for line in lines:
