@@ -262,7 +262,7 @@ def _assemble(
             elif run is None:
                 run = (len(out), at)
             if line.kind == "+":
-                out.append(_added_text(line, text, indent if hunk.match.whitespace else None))
+                out.append(_added_text(line, text, indent, hunk.match.whitespace))
                 post_lines[len(out)] = line.mail_line
                 continue
             if line.kind == " ":
@@ -295,9 +295,9 @@ def _indenter(text: FileLines, placed: list[_Placed]) -> Indenter:
     return Indenter(pairs)
 
 
-def _added_text(line: HunkLine, text: FileLines, indent: Indenter | None) -> bytes:
-    data = indent(line.text) if indent is not None else line.text
-    if indent is not None and text.crlf and not data.endswith(b"\r"):
+def _added_text(line: HunkLine, text: FileLines, indent: Indenter, damaged: bool) -> bytes:
+    data = indent(line.text)
+    if damaged and text.crlf and not data.endswith(b"\r"):
         data += b"\r"
     return data if line.no_newline else data + b"\n"
 

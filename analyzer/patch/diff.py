@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
-from analyzer.patch.hunks import Following, RestoredHunk, Unit, is_wrapped, restore_hunk
+from analyzer.patch.hunks import Following, RestoredHunk, Unit, column_width, is_wrapped, restore_hunk
 from analyzer.patch.paths import NOWHERE, Names, is_epoch, read_name, resolve_names, split_git_names
 from analyzer.patch.quoting import Quoting, quoting_of_start
 from analyzer.patch.records import FileKind, FilePatch, Hunk, HunkLine, MailLine
@@ -41,7 +41,7 @@ WRAPPED_HEADERS = ("diff -", "--- ", "+++ ", "rename ", "copy ", "Index: ")
 BOUNDARY = re.compile(r"diff --git |diff --cc |diff --combined |@@ -\d|@@@+ -\d|Index: |=====")
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&"))
 CONTEXT_DIFF = re.compile(r"(?:[ \t]?>)*[ \t]?\*{15}")
-REFILLED = re.compile(r"\S.* @@ -\d+,\d+ \+\d+,\d+ @@|[^\s>].* diff --git a/\S")
+REFILLED = re.compile(r"\S.* @@ -\d+,\d+ \+\d+,\d+ @@|[^\s>].* diff --git a/\S|[;})/] diff --git$")
 STUFFED = re.compile(rb" (\t|[^ *])")
 LEADING_NBSP = re.compile("(?:[ \\t\u00a0]?>)*[ +\\-]*[ \\t]*\u00a0")
 
@@ -264,7 +264,7 @@ class _Reader:
             return at + 1
         old_start, new_start = int(found[1]), int(found[3])
         old, new = int(found[2] or 1), int(found[4] or 1)
-        header = Unit(text, line.number, len(line.text), line.soft)
+        header = Unit(text, line.number, column_width(line.text), line.soft)
         units, positions, following = self._hunk_units(at + 1, quoting, header, old + new)
         restored = restore_hunk(header, found[5], units, old, new, following)
         self._out.repairs.update(restored.repairs)
@@ -286,7 +286,7 @@ class _Reader:
             line = self._lines[at]
             text = quoting.strip(line.text)
             if text is None:
-                loose = Unit(line.text, line.number, len(line.text), line.soft, loose=True)
+                loose = Unit(line.text, line.number, column_width(line.text), line.soft, loose=True)
                 if not gap and self._is_loose_end(at, quoting, units[-1] if units else header, loose):
                     units.append(loose)
                     positions.append(at)
@@ -295,7 +295,7 @@ class _Reader:
             elif at in self._starts or BOUNDARY.match(text):
                 return units, positions, self._following(text, gap)
             else:
-                units.append(Unit(text, line.number, len(line.text), line.soft, gap))
+                units.append(Unit(text, line.number, column_width(line.text), line.soft, gap))
                 positions.append(at)
                 gap = False
             at += 1
@@ -314,7 +314,7 @@ class _Reader:
             if at + ahead >= len(self._lines):
                 return False
             text = self._lines[at + ahead].text
-            previous, line = line, Unit(text, 0, len(text))
+            previous, line = line, Unit(text, 0, column_width(text))
         return False
 
     @staticmethod
@@ -371,6 +371,7 @@ def _without_stuffing(files: list[FilePatch], repairs: Counter[str]) -> list[Fil
     ahead = not tabs and _usual_rest(context) - _usual_rest(changed) in (1, 1 - TAB)
     if not ahead and not any(STUFFED.match(text) for text in context):
         return files
+    ahead = ahead or (not tabs and _usual_rest(context) in (1, 5))
     repairs["space-stuffed"] += len(context)
 
     def unstuffed(line: HunkLine) -> HunkLine:

@@ -9,7 +9,7 @@ patch creates is complete.
 from dataclasses import dataclass, field
 
 from analyzer.patch.records import FileChange, FileKind, FilePatch, Hunk, HunkLine, Patch
-from analyzer.patch.whitespace import guess_shift, indentation, tabbed
+from analyzer.patch.whitespace import guess_shift, indentation, shifted_indent
 
 LAST_LINE = 100_000
 
@@ -151,9 +151,7 @@ class _Sheet:
 
     def _text(self, line: HunkLine) -> bytes:
         text = line.text
-        have = indentation(text)
-        if self._shift is not None and have and text.strip():
-            width = len(have)
-            reached = (width + self._shift) // 8 * 8 > 0
-            text = (tabbed(width + self._shift) if reached else have) + text[width:]
+        blanks = len(indentation(text))
+        if self._shift is not None and text.strip():
+            text = shifted_indent(blanks, self._shift) + text[blanks:]
         return text if line.no_newline else text + b"\n"

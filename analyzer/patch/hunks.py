@@ -47,6 +47,11 @@ class Unit:
         return self.text[:1] if not self.text.startswith("\\") or self.text.startswith(NO_NEWLINE) else "x"
 
 
+def column_width(text: str) -> int:
+    """Return how many columns a line fills: clients that wrap count tabs as what they show."""
+    return len(text.expandtabs(8)) if "\t" in text else len(text)
+
+
 class Following(Enum):
     """What comes after the lines that may belong to a hunk; CUT is the end of what somebody quoted."""
 

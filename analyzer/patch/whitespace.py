@@ -48,52 +48,51 @@ def indentation(line: bytes) -> bytes:
 
 
 class Indenter:
-    """Turns the indentation of added lines into the file's own, as far as matched lines show how."""
+    """Turns the indentation of added lines into the file's own, as far as matched lines show how.
+
+    Tabs may have become blanks up to the next tab stop (all lines then miss
+    the same `shift`), or a fixed number of blanks each. Whichever explains
+    most of the lines is taken; where neither explains half of them, only a
+    width that was seen is translated.
+    """
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Learn from `pairs` of (line in the mail, the same line in the file)."""
-        exact: dict[int, Counter[bytes]] = {}
-        shifts: Counter[int] = Counter()
-        widths: Counter[int] = Counter()
-        tabs = False
-        for mail, file in pairs:
-            have, want = indentation(mail), indentation(file)
-            if not mail.strip():
-                continue
-            exact.setdefault(len(have), Counter())[want] += 1
-            if b"\t" in have:
-                exact = {}
-                shifts.clear()
-                tabs = False
-                break
-            if b"\t" in want:
-                tabs = True
-                shifts[len(want.expandtabs(TAB)) - len(have)] += 1
-                if have and want.strip(b"\t") == b"" and len(have) % len(want) == 0:
-                    widths[len(have) // len(want)] += 1
-        self.active = tabs
-        self._exact = {width: seen.most_common(1)[0][0] for width, seen in exact.items()} if tabs else {}
-        self._shift, shifted = shifts.most_common(1)[0] if shifts else (0, 0)
-        self._tab, scaled = widths.most_common(1)[0] if widths else (0, 0)
-        if scaled <= shifted:
+        indents = [(indentation(mail), indentation(file)) for mail, file in pairs if mail.strip()]
+        tabbed_lines = [(len(have), want) for have, want in indents if b"\t" in want]
+        self.active = bool(tabbed_lines) and not any(b"\t" in have for have, _ in indents)
+        shifts = Counter(len(want.expandtabs(TAB)) - have for have, want in tabbed_lines)
+        widths = Counter(
+            have // len(want) for have, want in tabbed_lines if not want.strip(b"\t") and not have % len(want)
+        )
+        self._shift, shifted = (shifts.most_common(1) or [(0, 0)])[0]
+        self._tab, scaled = (widths.most_common(1) or [(0, 0)])[0]
+        if not self._tab or scaled <= shifted:
             self._tab = 0
+        self._linear = 2 * max(scaled, shifted) >= len(tabbed_lines)
+        self._seen = dict(tabbed_lines)
 
     def __call__(self, line: bytes) -> bytes:
         """Return the line with its indentation as the file has it."""
         have = indentation(line)
-        if not self.active or b"\t" in have or not line.strip():
+        text = line[len(have) :]
+        if not self.active or not have or b"\t" in have or not text:
             return line
-        if len(have) in self._exact:
-            return self._exact[len(have)] + line[len(have) :]
+        if not self._linear:
+            return self._seen.get(len(have), have) + text
         if self._tab:
             count, rest = divmod(len(have), self._tab)
-            return b"\t" * count + b" " * rest + line[len(have) :]
-        return (tabbed(len(have) + self._shift) if have else b"") + line[len(have) :]
+            return b"\t" * count + b" " * rest + text
+        return shifted_indent(len(have), self._shift) + text
 
 
-def tabbed(width: int) -> bytes:
-    """Return an indentation of `width` columns as tabs and the blanks left over."""
-    return b"\t" * (max(width, 0) // TAB) + b" " * (max(width, 0) % TAB)
+def shifted_indent(blanks: int, shift: int) -> bytes:
+    """Return as tabs, and blanks left over, an indentation of blanks that falls short of tab stops by `shift`.
+
+    Fewer blanks than lead up to the first tab stop were never a tab.
+    """
+    tabs, rest = divmod(max(blanks + shift, 0), TAB)
+    return b"\t" * tabs + b" " * rest if tabs else b" " * blanks
 
 
 def guess_shift(lines: Sequence[bytes]) -> int | None:

@@ -67,8 +67,8 @@ def test_only_one_message_is_held() -> None:
 
 def test_peak_does_not_grow_with_the_number_of_mails() -> None:
     peaks = []
-    for mails in (20, 200):
-        stream = io.BufferedReader(GeneratedMbox(mails, 100))
+    for mails in (10, 80):
+        stream = io.BufferedReader(GeneratedMbox(mails, 60))
         tracemalloc.start()
         for message in read_messages(stream, "mbox"):
             assert len(parse_patch(message).files) == 1
