@@ -15,6 +15,7 @@ def kept_parameters(
 ) -> tuple[frozenset[int], frozenset[tuple[str, int, int]]]:
     """Return (parameters kept, {(callee, argument position, parameter)} for parameters passed on)."""
     origin: dict[str, int] = {p.name: i for i, p in enumerate(function.parameters)}
+    parameters = frozenset(origin)
     kept: set[int] = set()
     passed: set[tuple[str, int, int]] = set()
     for _ in range(2):  # copies made late in the text are seen by the second round
@@ -29,12 +30,17 @@ def kept_parameters(
                     elif _behind_pointer(instruction.target):
                         kept.add(source)
                 elif isinstance(instruction, Call):
-                    _call(instruction, knowledge, origin, kept, passed)
+                    _call(instruction, parameters, knowledge, origin, kept, passed)
     return frozenset(kept), frozenset(passed)
 
 
 def _call(
-    call: Call, knowledge: Knowledge, origin: dict[str, int], kept: set[int], passed: set[tuple[str, int, int]]
+    call: Call,
+    parameters: frozenset[str],
+    knowledge: Knowledge,
+    origin: dict[str, int],
+    kept: set[int],
+    passed: set[tuple[str, int, int]],
 ) -> None:
     name = call.callee.name if isinstance(call.callee, Name) else ""
     for position, argument in enumerate(call.arguments):
@@ -43,7 +49,7 @@ def _call(
             continue
         if name in knowledge.same:
             origin[call.result] = source
-        elif any(position in p.subject_positions for p in knowledge.handovers.get(name, ())) or not name:
+        elif name in parameters or any(position in p.subject_positions for p in knowledge.handovers.get(name, ())) or not name:
             kept.add(source)
         else:
             passed.add((name, position, source))

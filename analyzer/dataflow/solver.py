@@ -26,6 +26,7 @@ from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 MAX_DISJUNCTS = 40
 MAX_STEPS = 12_000
 MAX_FACTS = 48
+MAX_PATH = 3
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Exit:
     objects: dict[Value, tuple[Object, Path | None, bool]]
     state: State
     implicit: bool
+    writes: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass
@@ -85,6 +87,7 @@ class _Solver:
         self.serial = 0
         self.bounded = False
         self.exits: list[Exit] = []
+        self.released: set[tuple[Value, int]] = self.transfer.released
         self.contract_values: dict[Value, EntryState] = {}
 
     def run(self) -> Analysis:
@@ -245,7 +248,8 @@ class _Solver:
 
     def _go_round(self, state: State) -> None:
         """Leave a loop's round: memory may be written by then, so what was read of it is forgotten."""
-        for fact in [f for f in state.facts if mentions_load(f) and f not in state.objects]:
+        held = set(state.env.values())
+        for fact in [f for f in state.facts if mentions_load(f) and f not in state.objects and f not in held]:
             del state.facts[fact]
 
     # -- sights that are not events
@@ -314,9 +318,17 @@ class _Solver:
         self.exits.append(
             Exit(
                 terminator.at, mask, constant, argument, bits, self._guards(state), objects, state,  # type: ignore[arg-type]
-                terminator.implicit,
+                terminator.implicit, self._writes(state),
             )
         )
+
+    def _writes(self, state: State) -> tuple[tuple[int, int], ...]:
+        """Return the numbers that were stored at what parameters point to."""
+        found = []
+        for (base, key), value in state.heap.items():
+            if key == "*" and base[0] == "p" and value[0] == "c" and base[1] in self.transfer.parameters:
+                found.append((self.transfer.parameters[str(base[1])], int(value[1])))  # type: ignore[call-overload]
+        return tuple(sorted(found))
 
     def _returned_bits(self, state: State, returned: Value) -> tuple[tuple[str, bool], ...]:
         """Return which named bits that the model or a contract asks about are set in the result."""
@@ -336,6 +348,9 @@ class _Solver:
                 number = self.transfer.parameters.get(str(value[2][1]), -1)  # type: ignore[index]
                 if mask in (ZERO, POSITIVE | NEGATIVE):
                     found.append(Guard(number, mask, str(value[3][1])))  # type: ignore[index]
+            elif value[0] == "o" and value[1] == "==" and value[2][0] == "p" and value[3][0] in ("c", "k"):  # type: ignore[index]
+                number = self.transfer.parameters.get(str(value[2][1]), -1)  # type: ignore[index]
+                found.append(Guard(number, mask, equals=value[3][1]))  # type: ignore[index]
         return tuple(sorted((g for g in found if g.parameter >= 0), key=repr))
 
     def _path(self, state: State, value: Value, returned: Value | None) -> tuple[Path | None, bool]:
@@ -346,7 +361,7 @@ class _Solver:
         if returned is not None and (returned == value or contains(returned, value)):
             return ("ret",), False
         for (base, key), held in sorted(state.heap.items(), key=repr):
-            if held != value:
+            if not contains(held, value):
                 continue
             prefix = self._initial_path(base)
             if prefix is None and returned is not None and base == returned:
@@ -401,6 +416,8 @@ class _Solver:
             "on-error": leaving.mask == NEGATIVE,
             "fresh": root(value)[0] in ("r", "u", "x"),
             "in-callback": bool(self.entries),
+            "through-field": path is not None and len(path) > 1,
+            "settled-elsewhere": self._settled_elsewhere(leaving, value, self.knowledge.facet_index[facet]),
         }
         name = leaving.state.name_of(value)
         return Sight(
@@ -413,6 +430,20 @@ class _Solver:
             trail=unwind(item.trail),
             asks=receivers(item.trail),
         )
+
+    def _settled_elsewhere(self, leaving: Exit, value: Value, index: int) -> bool:
+        """Tell whether some other way out gives the page back or hands it over: what this function means to do."""
+        bit = 1 << index
+        if (value, index) in self.released:
+            return True
+        for other in self.exits:
+            found = other.objects.get(value)
+            if other is leaving or found is None:
+                continue
+            item, path, _ = found
+            if item.escaped or not item.acquired & bit or path is not None:
+                return True
+        return False
 
     def _name(self, value: Value) -> str:
         """Return the variable that a value was first assigned to in the source, or the value's own words."""
@@ -505,14 +536,22 @@ class _Solver:
                     (
                         effect
                         for item, path, stored in leaving.objects.values()
-                        if path is not None and not str(path[0]).startswith("global:")
+                        if path is not None and _expressible(path)
                         for effect in self._effect(item, path, stored)
                     ),
                     key=repr,
                 )
             )
             cases.append(
-                Case(leaving.guards, leaving.mask, effects, leaving.constant, leaving.argument, leaving.bits)
+                Case(
+                    leaving.guards,
+                    leaving.mask,
+                    effects,
+                    leaving.constant,
+                    leaving.argument,
+                    leaving.bits,
+                    writes=leaving.writes,
+                )
             )
         if shaky and any(case.effects for case in cases):
             return Summary(function.name, function.file, opaque=True)
@@ -556,6 +595,11 @@ def _expected(entry: EntryState, leaving: Exit) -> str:
         if known is None:
             return UNKNOWN
     return entry.exit
+
+
+def _expressible(path: Path) -> bool:
+    """Tell whether a caller can follow a path: no globals, no elements of arrays, and not too deep."""
+    return len(path) <= MAX_PATH and "[]" not in path and not str(path[0]).startswith("global:")
 
 
 def _compatible(left: tuple[Guard, ...], right: tuple[Guard, ...]) -> bool:

@@ -143,6 +143,8 @@ class State:
 
     def bit(self, value: Value, flag: Value) -> bool | None:
         """Tell whether `value & flag` is non-zero, when `value` is built from named flags; None = unknown."""
+        if self.mask(value) == ZERO:
+            return False
         if value == flag:
             return True if self.mask(value) & ZERO == 0 else None
         if value[0] == "c" and flag[0] == "c":
@@ -234,7 +236,12 @@ class State:
         if not objects:
             return (self.shaky,)
         held = {v for v, o in objects.items() if o.acquired}
-        names = tuple(sorted(n for n, v in self.env.items() if v in held)) if held else ()
+        names: tuple[object, ...] = ()
+        if held:
+            names = (
+                *sorted(n for n, v in self.env.items() if v in held),
+                *sorted((k for k, v in self.heap.items() if v in held), key=repr),
+            )
         return (self.shaky, frozenset((v, o.key) for v, o in objects.items()), names)
 
 
@@ -258,15 +265,8 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
     result = State.__new__(State)
     result.shaky = old.shaky
     result.objects = old.objects
-    facts: dict[Value, int] = {}
-    for value, mask in old.facts.items():
-        other = new.facts.get(value)
-        if other is None:
-            changed = True
-            continue
-        facts[value] = mask | other
-        changed = changed or (mask | other) != mask
     env: dict[str, Value] = {}
+    disagreements: dict[Value, int] = {}
     for name, value in old.env.items():
         other_value = new.env.get(name)
         if other_value == value:
@@ -280,10 +280,18 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
         if value != merged or old.facts.get(merged, ANY) != mask:
             changed = True
         env[name] = merged
-        if mask != ANY:
-            facts[merged] = mask
-        else:
-            facts.pop(merged, None)
+        disagreements[merged] = mask
+    facts: dict[Value, int] = {}
+    for value, mask in old.facts.items():
+        if value in disagreements:
+            continue
+        other = new.facts.get(value)
+        if other is None or mask | other == ANY:
+            changed = True
+            continue
+        facts[value] = mask | other
+        changed = changed or (mask | other) != mask
+    facts |= {value: mask for value, mask in disagreements.items() if mask != ANY}
     heap: dict[tuple[Value, Key], Value] = {}
     for key, value in old.heap.items():
         other_value = new.heap.get(key)

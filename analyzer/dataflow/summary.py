@@ -37,11 +37,15 @@ class Effect(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Guard(msgspec.Struct, frozen=True, array_like=True):
-    """A fact about an argument: its classes, or (when `bit` is set) whether a named bit is set in it."""
+    """A fact about an argument: its classes; or whether a named bit is set in it; or whether it equals a constant.
+
+    `mask` is ZERO when the bit is clear, or when the argument is not equal.
+    """
 
     parameter: int
     mask: int
     bit: str = ""
+    equals: str | int | None = None
 
 
 class Case(msgspec.Struct, frozen=True, array_like=True):
@@ -53,6 +57,10 @@ class Case(msgspec.Struct, frozen=True, array_like=True):
     constant: int | str | None = None
     argument: int = -1
     bits: tuple[tuple[str, bool], ...] = ()
+    excluded: tuple[str, ...] = ()
+    """Named constants that the result is not."""
+    writes: tuple[tuple[int, int], ...] = ()
+    """(parameter, number) where the function stored a number at what the parameter points to."""
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True):
@@ -96,7 +104,7 @@ def merge_cases(cases: list[Case]) -> tuple[Case, ...]:
 
 def _key(case: Case) -> object:
     effects = tuple((e.path, e.changes, e.stored, e.escaped) for e in case.effects)
-    return (case.guards, effects, case.argument, case.bits)
+    return (case.guards, effects, case.argument, case.bits, case.excluded, case.writes)
 
 
 def _union(left: Case, right: Case) -> Case:
@@ -113,7 +121,7 @@ def _without_constant(case: Case) -> Case:
 
 
 def _without_guards(case: Case) -> Case:
-    return msgspec.structs.replace(case, guards=(), constant=None, bits=(), argument=-1)
+    return msgspec.structs.replace(case, guards=(), constant=None, bits=(), argument=-1, writes=())
 
 
 def join_summaries(name: str, summaries: list[Summary]) -> Summary:

@@ -61,6 +61,9 @@ class Transfer:
         self.locals = frozenset(function.locals)
         self.blank = (None,) * len(knowledge.facets)
         self.at = 0
+        self.page_types = knowledge.model.types
+        self.released: set[tuple[Value, int]] = set()
+        """(page, facet) for every obligation that was met somewhere in this function."""
         self.watched: frozenset[Value] = frozenset()
         """Pages of a contract: to whom they are passed is remembered even while this function holds nothing."""
 
@@ -179,7 +182,7 @@ class Transfer:
                 del state.heap[key]
 
     def store(self, state: State, address: Value, value: Value) -> None:
-        """Write a value to an address; a page stored where others can see it has escaped."""
+        """Write a value to an address; whether others can find a page by it is judged when the function returns."""
         kind = address[0]
         if kind == "L":
             state.env[str(address[1])] = value
@@ -187,10 +190,6 @@ class Transfer:
         base, key = (address[1], address[2]) if kind == "A" else (address, "*")
         state.heap[(base, key)] = value  # type: ignore[index]
         self._access(state, address, self.knowledge.writes)
-        if root(address)[0] != "L":
-            held = state.objects.get(value)
-            if held is not None and not held.escaped:
-                state.objects[value] = held._replace(escaped=True)
 
     def _access(self, state: State, address: Value, table: object) -> None:
         events: Iterable[Event] = table.get(address[2], ()) if address[0] == "A" else ()  # type: ignore[attr-defined]
@@ -277,6 +276,8 @@ class Transfer:
         bit = 1 << index
         bits = item.acquired
         if to and to != held:
+            if bits & bit:
+                self.released.add((value, index))
             bits &= ~bit
         elif to and to == held and (acquired if acquired is not None else current != held):
             bits |= bit
@@ -393,6 +394,8 @@ class Transfer:
                 states = [state]
                 if (summary is not None and summary.opaque) or (indirect and summary is None):
                     self._give_up(state, arguments)
+                if indirect and isinstance(call.callee, Name) and call.callee.name in self.parameters:
+                    self._touch_pages(state, arguments)
                 self._spoil_locals(state, call, arguments, ())
                 state.env[call.result] = result
         for pattern in knowledge.handovers.get(name, ()):
@@ -424,6 +427,18 @@ class Transfer:
                 states = tuple(UNKNOWN if s is not None else None for s in item.states)
                 state.objects[value] = item._replace(states=states, acquired=0, escaped=True)
 
+    def _touch_pages(self, state: State, arguments: list[Value]) -> None:
+        """Give up the pages of the caller that are passed to a function which the caller chose."""
+        for value in arguments:
+            if value[0] == "p" and value not in state.objects and self.page_parameter(str(value[1])):
+                states = tuple(UNKNOWN if facet.held else None for facet in self.knowledge.facets)
+                state.objects[value] = Object(states, first=self.blank)
+
+    def page_parameter(self, name: str) -> bool:
+        """Tell whether a parameter's declared type is that of a page."""
+        number = self.parameters.get(name)
+        return number is not None and self.function.parameters[number].type.replace("const ", "") in self.page_types
+
     def _spoil_locals(self, state: State, call: Call, arguments: list[Value], known: tuple[int, ...]) -> None:
         """Forget locals whose address the callee got, but those it is known to write."""
         for position, value in enumerate(arguments):
@@ -439,8 +454,11 @@ class Transfer:
                 self.retire(state, fresh)
                 state.env[name] = fresh
             if root(value)[0] == "L":
-                for key in [k for k, v in state.heap.items() if root(k[0]) == root(value) and v not in state.objects]:
-                    del state.heap[key]
+                for key, stored in [(k, v) for k, v in state.heap.items() if root(k[0]) == root(value)]:
+                    if stored in state.objects:
+                        self._give_up(state, [stored])
+                    else:
+                        del state.heap[key]
 
     def _subjects(
         self, state: State, pattern: CallPattern, call: Call, arguments: list[Value], result: Value
@@ -490,8 +508,9 @@ class Transfer:
                 self.retire(state, value)
                 self.store(state, self._out_address(state, call, int(value[2])), value)  # type: ignore[call-overload]
         if self.report is not None and not call.used:
+            arguments = [self.value(state, a) for a in call.arguments]
             for event, value in matched:
-                if event.conditional and value != result and event.to == self._held(event.facet):
+                if event.conditional and value in arguments and event.to == self._held(event.facet):
                     self._sight("ignored", event.name, state, value, self.object(state, value), facet=event.facet)
         state.env[call.result] = result
         outcomes = self._outcomes([event.when for event, _ in matched], possible)
@@ -549,7 +568,7 @@ class Transfer:
             after = state.copy()
             if not self._guards_hold(after, case, arguments):
                 continue
-            stored = tuple(int(e.path[0]) for e in case.effects if e.stored and isinstance(e.path[0], int))
+            stored = tuple(e.path[0] for e in case.effects if isinstance(e.path[0], int) and len(e.path) > 1)
             self._spoil_locals(after, call, arguments, stored)
             if not self._set_result(after, call, case, arguments, result):
                 continue
@@ -563,7 +582,11 @@ class Transfer:
             if guard.parameter >= len(arguments):
                 continue
             value = arguments[guard.parameter]
-            if guard.bit:
+            if guard.equals is not None:
+                wanted: Value = ("c", guard.equals) if isinstance(guard.equals, int) else ("k", guard.equals)
+                if not state.assume(("o", "==", value, wanted), guard.mask != ZERO):
+                    return False
+            elif guard.bit:
                 if not state.assume(("o", "&", value, ("k", guard.bit)), guard.mask != ZERO):
                     return False
             elif not state.assume_mask(value, guard.mask):
@@ -571,6 +594,9 @@ class Transfer:
         return True
 
     def _set_result(self, state: State, call: Call, case: Case, arguments: list[Value], result: Value) -> bool:
+        for position, number in case.writes:
+            if position < len(arguments):
+                self.store(state, arguments[position], ("c", number))
         if 0 <= case.argument < len(arguments):
             state.env[call.result] = arguments[case.argument]
             return state.assume_mask(arguments[case.argument], case.mask)
@@ -586,6 +612,9 @@ class Transfer:
                 return False
             for bit, truth in case.bits:
                 if not state.assume(("o", "&", result, ("k", bit)), truth):
+                    return False
+            for name in case.excluded:
+                if not state.assume(("o", "==", result, ("k", name)), False):
                     return False
         return True
 

@@ -19,6 +19,8 @@ still be one object (no alias analysis), so nothing is concluded from two
 values being different.
 """
 
+from functools import lru_cache
+
 from analyzer.rulespec import NEGATIVE, POSITIVE, ZERO
 
 Value = tuple[object, ...]
@@ -41,22 +43,32 @@ def depth(value: Value) -> int:
     return 0
 
 
+@lru_cache(maxsize=200_000)
+def parts(value: Value) -> frozenset[Value]:
+    """Return the value and all values nested in it; a value of an earlier round is one piece."""
+    found = {value}
+    if value[0] != "x":
+        for item in value:
+            if isinstance(item, tuple):
+                found |= parts(item)
+    return frozenset(found)
+
+
 def contains(value: Value, part: Value) -> bool:
     """Tell whether `part` stands somewhere inside `value`, or is it; a value of an earlier round is one piece."""
-    if value == part:
-        return True
-    return value[0] != "x" and any(isinstance(item, tuple) and contains(item, part) for item in value)
+    return part in parts(value)
 
 
 def replace_value(value: Value, old: Value, new: Value) -> Value:
     """Return `value` with every occurrence of `old` replaced."""
     if value == old:
         return new
-    if value[0] == "x" or not any(isinstance(item, tuple) for item in value):
+    if value[0] == "x" or old not in parts(value):
         return value
     return tuple(replace_value(item, old, new) if isinstance(item, tuple) else item for item in value)
 
 
+@lru_cache(maxsize=100_000)
 def mentions_load(value: Value) -> bool:
     """Tell whether the value reads memory that somebody else may write."""
     return value[0] in ("l", "g") or any(isinstance(item, tuple) and mentions_load(item) for item in value)

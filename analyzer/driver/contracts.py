@@ -79,7 +79,9 @@ def _cases(contract: CallbackContract, index: int) -> list[Case]:
             found.append(Effect(path, (change,), stored=len(path) > 1, text=f"{leave} by ->{contract.operation}"))
         return tuple(found)
 
-    rest, cases = ANY, []
+    rest = ANY
+    cases: list[Case] = []
+    named: list[str] = []
     for case in contract.results:
         if case.operator == "!=":
             cases.append(Case((), (POSITIVE | NEGATIVE) & rest, effects(case.exit)))
@@ -89,5 +91,6 @@ def _cases(contract: CallbackContract, index: int) -> list[Case]:
             rest &= ANY & ~NEGATIVE
         elif case.operator == "==" and not case.constant.isdigit():
             cases.append(Case((), POSITIVE, effects(case.exit), constant=case.constant))
-    cases.append(Case((), rest, effects(contract.exit)))
+            named.append(case.constant)
+    cases.append(Case((), rest, effects(contract.exit), excluded=tuple(named)))
     return cases

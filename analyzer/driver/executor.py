@@ -7,9 +7,10 @@ once in each process, so a task carries only its own input.
 import hashlib
 import os
 import pickle
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from analyzer.source import AnalyzerError
@@ -21,11 +22,15 @@ _UNPICKLED: dict[bytes, object] = {}
 
 
 class Workers:
-    """Maps batches of inputs to outputs; results come in any order, so callers sort."""
+    """Maps inputs to outputs; results come in any order, so callers sort.
 
-    def __init__(self, executor: Executor | None, width: int) -> None:
-        """Use an executor of `width` workers; None runs everything here."""
-        self.executor = executor
+    With several executors an input goes to the one that its `place` names, so that what a process
+    remembers of a file serves again when the file comes back.
+    """
+
+    def __init__(self, executors: list[Executor], width: int) -> None:
+        """Use executors of `width` workers together; none runs everything in this process."""
+        self.executors = executors
         self.width = width
 
     def map_batches(
@@ -34,16 +39,23 @@ class Workers:
         setting: object,
         inputs: list[Input],
         batch: int,
+        place: Callable[[Input], str] = str,
     ) -> Iterator[Output]:
-        """Yield the outputs of `work(setting, batch)` for all batches of the inputs."""
-        batches = [inputs[i : i + batch] for i in range(0, len(inputs), batch)]
-        if self.executor is None or len(batches) < 2:
-            for one in batches:
-                yield from work(setting, one)
+        """Yield the outputs of `work(setting, batch)` for all batches of the inputs; `place` names an input."""
+        if not self.executors or len(inputs) <= 1:
+            for start in range(0, len(inputs), batch):
+                yield from work(setting, inputs[start : start + batch])
             return
         blob = pickle.dumps(setting, protocol=pickle.HIGHEST_PROTOCOL)
         key = hashlib.blake2b(blob, digest_size=16).digest()
-        futures = [self.executor.submit(_run, work, key, blob, one) for one in batches]
+        shards: list[list[Input]] = [[] for _ in self.executors]
+        for one in inputs:
+            shards[zlib.crc32(place(one).encode("utf-8", "surrogatepass")) % len(shards)].append(one)
+        futures = [
+            executor.submit(_run, work, key, blob, shard[start : start + batch])
+            for executor, shard in zip(self.executors, shards, strict=True)
+            for start in range(0, len(shard), batch)
+        ]
         for future in as_completed(futures):
             yield from future.result()
 
@@ -73,12 +85,12 @@ def open_workers(jobs: int, scheduler: str | None = None) -> Iterator[Workers]:
         except (OSError, ValueError, TimeoutError) as error:
             raise AnalyzerError(f"--scheduler {scheduler}: {error}") from error
         with client:
-            yield Workers(client.get_executor(), max(1, len(client.scheduler_info(n_workers=-1)["workers"])))
+            yield Workers([client.get_executor()], max(1, len(client.scheduler_info(n_workers=-1)["workers"])))
         return
     width = jobs or os.cpu_count() or 1
     if width == 1:
-        yield Workers(None, 1)
+        yield Workers([], 1)
         return
-    with ProcessPoolExecutor(width) as pool:
-        yield Workers(pool, width)
+    with ExitStack() as stack:
+        yield Workers([stack.enter_context(ProcessPoolExecutor(1)) for _ in range(width)], width)
 

@@ -9,6 +9,7 @@ the same, in any process.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ from analyzer.source import AnalyzerError, SourceText, Tree
 from analyzer.syntax import FunctionText, Outline, outline, parse_function
 
 MEMO_FILES = 256
+_WORD = re.compile(rb"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,16 @@ class FileResult(msgspec.Struct, frozen=True):
     functions: int = 0
 
 
+@dataclass(frozen=True)
+class _Remembered:
+    """The analyses of one function and all that they depended on."""
+
+    setting: int
+    answers: Mapping[str, Summary | None]
+    entries: tuple[tuple[EntryState, ...], ...]
+    analyses: list[Analysis]
+
+
 @dataclass
 class _Lowered:
     """A file's outline and, as they are asked for, its functions in IR."""
@@ -96,7 +108,7 @@ class _Lowered:
     callees: dict[str, frozenset[str]]
     definitions: dict[str, list[FunctionText]]
     functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
-    failures: dict[int, str] = field(default_factory=dict)
+    analyses: dict[int, _Remembered] = field(default_factory=dict)
 
 
 _MEMO: OrderedDict[tuple[str, bytes], _Lowered] = OrderedDict()
@@ -174,6 +186,7 @@ class _FileAnalysis:
             setting.model, self._summary_of, self._operation_of, self._keeps
         )
         self.skipped: list[Skipped] = []
+        self.asked: dict[str, Summary | None] = {}
         self.analysed: dict[str, list[tuple[FunctionText, list[Analysis]]]] = {}
 
     def run(self) -> FileResult:
@@ -228,7 +241,17 @@ class _FileAnalysis:
             return True
         if any(callee in self.local and not self.local[callee].trivial for callee in callees):
             return True
+        if any(self._calls_parameter(item, callees) for item in self.lowered.definitions[name]):
+            return True
         return any(key in self.setting.contracts for key in self._bound(name))
+
+    def _calls_parameter(self, item: FunctionText, callees: frozenset[str]) -> bool:
+        """Tell whether a function with a page parameter calls a function that its caller passed in."""
+        header = self.lowered.source.data[item.start : item.body]
+        if item.is_macro or not any(kind.split()[-2].encode() in header for kind in self.setting.model.types):
+            return False
+        words = set(_WORD.findall(header)) - {item.name.encode()}
+        return any(callee.encode() in words for callee in callees)
 
     def _analyse_component(self, names: list[str]) -> None:
         recursive = len(names) > 1 or names[0] in self.lowered.callees[names[0]]
@@ -253,19 +276,32 @@ class _FileAnalysis:
                 self._skip_function(item, "nested too deeply")
                 summaries.append(Summary(name, self.job.path, opaque=True))
                 continue
-            analyses = []
-            for function in variants:
-                analysis = analyse(function, self.knowledge, self._entries(function))
-                if analysis.bounded:
-                    self._skip_function(item, "too many paths: the bound on steps was hit")
-                if function.unparsed:
-                    self._skip_function(item, f"{function.unparsed} statement(s) could not be parsed")
-                analyses.append(analysis)
+            analyses = self._analyse_variants(item, variants)
+            if any(analysis.bounded for analysis in analyses):
+                self._skip_function(item, "too many paths: the bound on steps was hit")
+            if unparsed := max((function.unparsed for function in variants), default=0):
+                self._skip_function(item, f"{unparsed} statement(s) could not be parsed")
             analysed.append((item, analyses))
             summaries.append(join_summaries(name, [a.summary for a in analyses]))
         self.analysed[name] = analysed
         self.local[name] = join_summaries(name, summaries)
         self.joined.pop(name, None)
+
+    def _analyse_variants(self, item: FunctionText, variants: tuple[Function, ...]) -> list[Analysis]:
+        """Analyse a function, or take what this process remembers when nothing it asked has another answer now."""
+        entries = tuple(self._entries(function) for function in variants)
+        known = self.lowered.analyses.get(item.start)
+        if (
+            known is not None
+            and known.setting == id(self.setting)
+            and known.entries == entries
+            and all(self._answer(name) == answer for name, answer in known.answers.items())
+        ):
+            return known.analyses
+        self.asked = {}
+        analyses = [analyse(f, self.knowledge, e) for f, e in zip(variants, entries, strict=True)]
+        self.lowered.analyses[item.start] = _Remembered(id(self.setting), self.asked, entries, analyses)
+        return analyses
 
     def _skip_function(self, item: FunctionText, reason: str) -> None:
         line = self.lowered.source.position(item.name_offset)[0]
@@ -280,6 +316,11 @@ class _FileAnalysis:
     # -- what the solver asks
 
     def _summary_of(self, name: str, file: str) -> Summary | None:
+        answer = self._answer(name)
+        self.asked[name] = answer
+        return answer
+
+    def _answer(self, name: str) -> Summary | None:
         local = self.local.get(name)
         if local is not None:
             return None if local.trivial else local

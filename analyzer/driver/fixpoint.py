@@ -27,7 +27,7 @@ from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, ana
 from analyzer.findings import Finding, Skipped
 from analyzer.program import ContractModel, load_contract_model, merge_contracts, read_contracts
 from analyzer.rulespec import Model, Rule
-from analyzer.source import Tree, search_names
+from analyzer.source import Tree, search_definitions, search_names
 
 MAX_ROUNDS = 24
 MAX_QUESTION_ROUNDS = 5
@@ -88,6 +88,11 @@ def update(
 def _search(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
     tree, names = setting  # type: ignore[misc]
     return sorted(search_names(tree, paths, names).items())
+
+
+def _search_definitions(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
+    tree, names = setting  # type: ignore[misc]
+    return sorted(search_definitions(tree, paths, names).items())
 
 
 def _analyse(setting: object, jobs: list[FileJob]) -> list[FileResult]:
@@ -239,7 +244,7 @@ class _Update:
             changed: set[str] = set()
             bound_before = {f: {k for v in t.values() for k in v} for f, t in self.bindings.items()}
             done = 0
-            for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH):
+            for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place):
                 done += 1
                 changed |= self._register(result)
                 if self.progress is not None:
@@ -314,13 +319,15 @@ class _Update:
             if not unknown:
                 return
             found: dict[str, list[Kept]] = {name: [] for name in unknown}
-            mentions: dict[str, set[str]] = {}
-            for path, here in self.workers.map_batches(_search, (self.tree, unknown), self.sorted_files, SEARCH_BATCH):
-                mentions[path] = set(here)
+            mentions: dict[str, frozenset[str]] = {}
+            for path, here in self.workers.map_batches(
+                _search_definitions, (self.tree, unknown), self.sorted_files, SEARCH_BATCH
+            ):
+                mentions[path] = here
             jobs = [
-                FileJob(path, frozenset(), {}, {}, {}, frozenset(names)) for path, names in sorted(mentions.items())
+                FileJob(path, frozenset(), {}, {}, {}, names) for path, names in sorted(mentions.items())
             ]
-            for result in self.workers.map_batches(_measure, self.setting, jobs, ANALYSIS_BATCH):
+            for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place):
                 for one in result.kept:
                     if one.name in found:
                         found[one.name].append(one)
@@ -329,9 +336,8 @@ class _Update:
             wanted = {callee for name in unknown for one in kept[name] for callee, _, _ in one.passed}
 
 
-def _measure(setting: object, jobs: list[FileJob]) -> list[FileResult]:
-    assert isinstance(setting, Setting)
-    return [analyse_file(setting, job) for job in jobs]
+def _place(job: FileJob) -> str:
+    return job.path
 
 
 def _may_define(path: str) -> bool:

@@ -110,6 +110,8 @@ class Model(msgspec.Struct, frozen=True):
     constants: Mapping[str, int] = {}
     error_pointers: Mapping[str, tuple[str, ...]] = {}
     false_friends: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+    """C types of a parameter that is such an object."""
     transparent: frozenset[str] = frozenset()
     noreturn: frozenset[str] = frozenset()
     assertion: frozenset[str] = frozenset()
@@ -148,7 +150,7 @@ _EVENT_KEYS = frozenset(
 )
 _TOP_KEYS = frozenset(
     {"facet", "event", "same", "handover", "result", "constants", "error-pointers", "false-friends"}
-    | {"idioms", "generated", "iterators", "note", "pure"}
+    | {"idioms", "generated", "iterators", "note", "pure", "types"}
 )
 _IDIOM_KEYS = ("transparent", "noreturn", "assertion", "negated-assertion", "ignored")
 _CONDITION = re.compile(r"(defines|lacks|returns|parameters|mentions|silent) \S+( \S.*)?$")
@@ -293,6 +295,7 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
         constants=constants,
         error_pointers={k: tuple(sorted(v)) for k, v in errors.items()},
         false_friends=model.false_friends | frozenset(reader.words(document, "false-friends", "")),
+        types=model.types | frozenset(reader.words(document, "types", "")),
         pure=model.pure | frozenset(reader.words(document, "pure", "")),
         transparent=merged(model.transparent, "transparent"),
         noreturn=merged(model.noreturn, "noreturn"),

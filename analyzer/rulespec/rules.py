@@ -40,6 +40,9 @@ FLAGS = frozenset(
         "reason",
         "last-event",
         "core",
+        "special",
+        "through-field",
+        "settled-elsewhere",
     }
 )
 _KEYS = frozenset(

@@ -8,7 +8,7 @@ from analyzer.source.errors import (
     SourceError,
     SyntaxFailure,
 )
-from analyzer.source.search import search_names
+from analyzer.source.search import search_definitions, search_names
 from analyzer.source.text import SourceText
 from analyzer.source.tree import EmptyTree, FolderTree, GitTree, OverlayTree, Tree, run_git
 
@@ -26,5 +26,6 @@ __all__ = [
     "SyntaxFailure",
     "Tree",
     "run_git",
+    "search_definitions",
     "search_names",
 ]

@@ -4,6 +4,7 @@ Over-approximate: a name in a comment or string counts. A name must stand
 between characters that cannot be part of an identifier.
 """
 
+import re
 from collections.abc import Iterable
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
@@ -52,4 +53,25 @@ def search_names(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict
         here = search.names_in(data)
         if here:
             found[path] = here
+    return found
+
+
+def search_definitions(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Return the names that a file seems to define or declare, by path.
+
+    By shape, over-approximate: the name stands before a `(` on a line that begins in column 0, or behind `#define`.
+    """
+    search = NameSearch(names)
+    found = {}
+    for path in paths:
+        try:
+            data = tree.read(path)
+        except SourceError:
+            continue
+        here = search.names_in(data)
+        defined = frozenset(
+            name for name in here if re.search(rb"^[A-Za-z_#][^\n;={}]*\b" + name.encode() + rb"\s*\(", data, re.M)
+        )
+        if defined:
+            found[path] = defined
     return found
