@@ -13,22 +13,15 @@ from dataclasses import dataclass, field, replace
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
+from analyzer.patch.damage import name_unreadable, without_archive_marks, without_stuffing
+from analyzer.patch.headers import FileHeader, kind_of, names_of
 from analyzer.patch.hunks import Following, RestoredHunk, Unit, column_width, is_wrapped, restore_hunk
-from analyzer.patch.paths import NOWHERE, Names, is_epoch, read_name, resolve_names, split_git_names
 from analyzer.patch.quoting import Quoting, quoting_of_start
 from analyzer.patch.records import FileKind, FilePatch, Hunk, HunkLine, MailLine
-from analyzer.patch.whitespace import TAB
 from analyzer.source import PatchError
 
 HUNK_HEADER = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?(.*)", re.DOTALL)
 COMBINED_HEADER = re.compile(r"@@@+ -\d")
-INDEX_LINE = re.compile(r"index ([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})(?: (\d{6}))?\s*$")
-EXTENDED = re.compile(
-    r"(old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to"
-    r"|similarity index|dissimilarity index|index) (.*)",
-    re.DOTALL,
-)
-BINARY = re.compile(r"(GIT binary patch|Binary files .* differ|Files .* differ)\s*$")
 KEYWORD = re.compile(
     r"diff --git |diff --cc |diff --combined |diff -|Index: |=====|--- |\+\+\+ |@@"
     r"|old mode |new mode |deleted file mode |new file mode |copy from |copy to |rename from |rename to "
@@ -39,11 +32,6 @@ OPENING = frozenset({"diff --git ", "diff --cc ", "diff --combined ", "diff -", 
 ONCE = frozenset({"diff --git ", "diff --cc ", "diff --combined ", "--- ", "+++ "})
 WRAPPED_HEADERS = ("diff -", "--- ", "+++ ", "rename ", "copy ", "Index: ")
 BOUNDARY = re.compile(r"diff --git |diff --cc |diff --combined |@@ -\d|@@@+ -\d|Index: |=====")
-ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&"))
-CONTEXT_DIFF = re.compile(r"(?:[ \t]?>)*[ \t]?\*{15}")
-REFILLED = re.compile(r"\S.* @@ -\d+,\d+ \+\d+,\d+ @@|[^\s>].* diff --git a/\S|[;})/] diff --git$")
-STUFFED = re.compile(rb" (\t|[^ *])")
-LEADING_NBSP = re.compile("(?:[ \\t\u00a0]?>)*[ +\\-]*[ \\t]*\u00a0")
 
 
 @dataclass
@@ -61,24 +49,14 @@ class DiffText:
 def read_diff(body: tuple[MailLine, ...]) -> DiffText:
     """Return the files that the lines change; an empty result when there is no diff in them."""
     text = DiffText()
-    lines = _without_archive_marks(body, text.repairs)
+    lines = without_archive_marks(body, text.repairs)
     starts = _starts(lines, text.notes)
     if not starts:
-        text.problems += _unreadable(lines)
+        text.problems += name_unreadable(lines)
         return text
     text.indented = all(quoting.levels == 0 and quoting.blanks for quoting, _ in starts.values())
     _Reader(lines, starts, text).run()
     return text
-
-
-def _unreadable(lines: list[MailLine]) -> list[str]:
-    """Name a diff that stands in the lines in a form that is not read."""
-    for line in lines:
-        if CONTEXT_DIFF.match(line.text):
-            return [f"line {line.number}: a context diff (diff -c) is not read"]
-        if REFILLED.search(line.text):
-            return [f"line {line.number}: a diff that was filled like prose is not read"]
-    return []
 
 
 def _without_copies(out: DiffText) -> None:
@@ -94,19 +72,6 @@ def _without_copies(out: DiffText) -> None:
             kept.append(file)
         seen.add(copy)
     out.files = kept[::-1]
-
-
-def _without_archive_marks(body: tuple[MailLine, ...], repairs: Counter[str]) -> list[MailLine]:
-    """Undo what web pages do to characters: non-breaking spaces in the indentation, HTML entities."""
-    lines = list(body)
-    if any(LEADING_NBSP.match(line.text) for line in lines):
-        repairs["non-breaking-space"] += sum(1 for line in lines if "\u00a0" in line.text)
-        lines = [MailLine(line.text.replace("\u00a0", " "), line.number, line.soft) for line in lines]
-    if any("-&gt;" in line.text for line in lines):
-        repairs["entity"] += sum(1 for line in lines if any(name in line.text for name, _ in ENTITIES))
-        for name, letter in ENTITIES:
-            lines = [MailLine(line.text.replace(name, letter), line.number, line.soft) for line in lines]
-    return lines
 
 
 def _starts(lines: list[MailLine], notes: list[str]) -> dict[int, tuple[Quoting, str]]:
@@ -146,46 +111,6 @@ def _next_with(lines: list[MailLine], index: int, quoting: Quoting, prefix: str)
     return False
 
 
-@dataclass
-class _Header:
-    """What the lines before a file's hunks said."""
-
-    line: int
-    git_names: tuple[str, str] | None = None
-    other_name: str = ""
-    old: str | None = None
-    new: str | None = None
-    old_missing: bool = False
-    new_missing: bool = False
-    fields: dict[str, str] = field(default_factory=dict)
-    blobs: tuple[str, str] = ("", "")
-    mode: str = ""
-    binary: bool = False
-    combined: bool = False
-    hunks: list[Hunk] = field(default_factory=list)
-
-    def add(self, text: str) -> None:
-        """Take in one whole header line."""
-        if text.startswith("diff --git "):
-            self.git_names = split_git_names(text[11:])
-        elif text.startswith(("diff --cc ", "diff --combined ")):
-            self.combined = True
-            self.other_name = read_name(text.split(" ", 2)[2])
-        elif text.startswith("Index: "):
-            self.other_name = read_name(text[7:])
-        elif text.startswith("--- "):
-            self.old, self.old_missing = read_name(text[4:]), is_epoch(text)
-        elif text.startswith("+++ "):
-            self.new, self.new_missing = read_name(text[4:]), is_epoch(text)
-        elif BINARY.match(text):
-            self.binary = True
-        elif extended := EXTENDED.match(text):
-            self.fields[extended[1]] = extended[2].strip()
-            if index := INDEX_LINE.match(text):
-                self.blobs = (index[1], index[2])
-                self.mode = index[3] or ""
-
-
 class _Reader:
     """Walks over the lines of one diff."""
 
@@ -193,7 +118,7 @@ class _Reader:
         self._lines = lines
         self._starts = starts
         self._out = out
-        self._file: _Header | None = None
+        self._file: FileHeader | None = None
 
     def run(self) -> None:
         """Read every file of the diff."""
@@ -216,7 +141,7 @@ class _Reader:
             else:
                 at = self._read_hunk(at, quoting)
         self._finish_file()
-        self._out.files = _without_stuffing(self._out.files, self._out.repairs)
+        self._out.files = without_stuffing(self._out.files, self._out.repairs)
         _without_copies(self._out)
 
     def _text(self, at: int, quoting: Quoting) -> str | None:
@@ -224,7 +149,7 @@ class _Reader:
 
     def _read_header(self, at: int, quoting: Quoting) -> int:
         """Read the header lines of a file from line `at`; return the line after them."""
-        header = _Header(self._lines[at].number)
+        header = FileHeader(self._lines[at].number)
         whole = ""
         seen: set[str] = set()
         while (text := self._text(at, quoting)) is not None:
@@ -328,8 +253,8 @@ class _Reader:
         header, self._file = self._file, None
         if header is None:
             return
-        kind = _kind_of(header)
-        names = _names_of(header, kind)
+        kind = kind_of(header)
+        names = names_of(header, kind)
         if names is None:
             self._out.problems.append(f"line {header.line}: diff without a file name")
             return
@@ -352,89 +277,6 @@ class _Reader:
         elif kind is FileKind.BINARY:
             self._out.problems.append(f"{file.path}: binary change (line {header.line}) is not judged")
         self._out.files.append(file)
-
-
-def _without_stuffing(files: list[FilePatch], repairs: Counter[str]) -> list[FilePatch]:
-    """Drop the blank that some clients put before every line that begins with one, context lines that is.
-
-    It is there when all context lines have one, and it shows: one of them
-    stands where kernel code has none (before a tab, or alone before a word),
-    or the indentation of context is one blank ahead of that of changed lines.
-    Where tabs became blanks only after the stuffing, the indentations agree,
-    and only lines without any lose the blank.
-    """
-    context = [line.text for f in files for h in f.hunks for line in h.lines if line.kind == " " and line.text.strip()]
-    changed = [line.text for f in files for h in f.hunks for line in h.lines if line.kind != " "]
-    if len(context) < 3 or not all(text.startswith(b" ") for text in context):
-        return files
-    tabs = any(b"\t" in text for text in context)
-    ahead = not tabs and _usual_rest(context) - _usual_rest(changed) in (1, 1 - TAB)
-    if not ahead and not any(STUFFED.match(text) for text in context):
-        return files
-    ahead = ahead or (not tabs and _usual_rest(context) in (1, 5))
-    repairs["space-stuffed"] += len(context)
-
-    def unstuffed(line: HunkLine) -> HunkLine:
-        shallow = len(line.text) - len(line.text.lstrip(b" ")) < 4
-        if line.kind != " " or not line.text.startswith(b" ") or not (tabs or ahead or shallow):
-            return line
-        return replace(line, text=line.text[1:])
-
-    return [
-        replace(file, hunks=tuple(replace(hunk, lines=tuple(map(unstuffed, hunk.lines))) for hunk in file.hunks))
-        for file in files
-    ]
-
-
-def _usual_rest(lines: list[bytes]) -> int:
-    """Return by how much most indentations of four or more blanks exceed a tab stop."""
-    rests = Counter((len(line) - len(line.lstrip(b" "))) % TAB for line in lines if line.startswith(b"    "))
-    return rests.most_common(1)[0][0] if rests else -TAB
-
-
-def _kind_of(header: _Header) -> FileKind:
-    """Return what the header says is done to the file."""
-    fields = header.fields
-    creates = len(header.hunks) == 1 and header.hunks[0].old_start == 0 and header.hunks[0].old_count == 0
-    deletes = len(header.hunks) == 1 and header.hunks[0].new_start == 0 and header.hunks[0].new_count == 0
-    if header.combined:
-        return FileKind.COMBINED
-    if header.binary:
-        return FileKind.BINARY
-    if "new file mode" in fields or header.old == NOWHERE or (header.old_missing and creates):
-        return FileKind.CREATE
-    if "deleted file mode" in fields or header.new == NOWHERE or (header.new_missing and deletes):
-        return FileKind.DELETE
-    if "rename to" in fields:
-        return FileKind.RENAME
-    if "copy to" in fields:
-        return FileKind.COPY
-    if "old mode" in fields and not header.hunks:
-        return FileKind.MODE
-    return FileKind.MODIFY
-
-
-def _names_of(header: _Header, kind: FileKind) -> Names | None:
-    """Return the file's names from the most exact of the header's lines; None when no line has one."""
-    fields = header.fields
-    if kind in (FileKind.RENAME, FileKind.COPY):
-        word = kind.value
-        old, new = fields.get(f"{word} from", ""), fields.get(f"{word} to", "")
-        if old and new:
-            return Names(read_name(old), read_name(new))
-    old_name, new_name = header.old, header.new
-    if old_name is None or new_name is None:
-        if header.git_names is not None:
-            old_name, new_name = header.git_names
-        elif header.other_name:
-            old_name = new_name = header.other_name
-        else:
-            return None
-    if kind is FileKind.CREATE:
-        old_name = NOWHERE
-    elif kind is FileKind.DELETE:
-        new_name = NOWHERE
-    return resolve_names(old_name, new_name, renamed=kind in (FileKind.RENAME, FileKind.COPY))
 
 
 def _read_hunk_lines(restored: RestoredHunk, header: tuple[int, int, int, int], mail_line: int) -> Hunk:
