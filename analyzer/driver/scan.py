@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from analyzer.driver.analysis import Analysis, open_analysis
+from analyzer.driver.analysis import open_analysis
 from analyzer.driver.fixpoint import Snapshot, findings_of, skipped_of
 from analyzer.driver.options import Options
 from analyzer.driver.places import C_SUFFIXES, Part, locate
+from analyzer.driver.trees import Trees
 from analyzer.findings import Finding, Result, Skipped, Stats
-from analyzer.source import FolderTree
 
 
 def scan(paths: Iterable[Path], tree: Path | None, options: Options) -> Result:
@@ -26,8 +26,9 @@ def scan(paths: Iterable[Path], tree: Path | None, options: Options) -> Result:
     skipped: list[Skipped] = []
     files = functions = 0
     with open_analysis(options) as analysis:
+        trees = Trees(analysis)
         for part in parts:
-            snapshot = tree_snapshot(analysis, part.root)
+            snapshot = trees.folder(part.root).snapshot
             own = [path for path in sorted(snapshot.files) if part.covers(path)]
             files += len(own)
             functions += sum(snapshot.results[path].functions for path in own if path in snapshot.results)
@@ -35,6 +36,7 @@ def scan(paths: Iterable[Path], tree: Path | None, options: Options) -> Result:
                 findings += (_named(f, part) for f in findings_of(snapshot, path) if analysis.choice.wants(f))
                 skipped += (_renamed(s, part) for s in skipped_of(snapshot, path))
             skipped += _without_c(part, snapshot)
+        skipped += trees.skipped
     return Result(
         findings=tuple(sorted(findings, key=lambda f: f.sort_key)),
         skipped=tuple(sorted(skipped, key=lambda s: s.sort_key)),
@@ -46,13 +48,6 @@ def scan(paths: Iterable[Path], tree: Path | None, options: Options) -> Result:
             seconds=round(time.monotonic() - started, 3),
         ),
     )
-
-
-def tree_snapshot(analysis: Analysis, root: Path) -> Snapshot:
-    """Return the snapshot of a folder as it is now."""
-    tree = FolderTree(root)
-    files = frozenset(tree.files())
-    return analysis.update(Snapshot(), tree, files, ())
 
 
 def _without_c(part: Part, snapshot: Snapshot) -> Iterator[Skipped]:
