@@ -14,6 +14,7 @@ from analyzer.patch.records import FilePatch, HunkLine, MailLine
 from analyzer.patch.whitespace import TAB
 
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&"))
+COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
 CONTEXT_DIFF = re.compile(r"(?:[ \t]?>)*[ \t]?\*{15}")
 REFILLED = re.compile(r"\S.* @@ -\d+,\d+ \+\d+,\d+ @@|[^\s>].* diff --git a/\S|[;})/] diff --git$")
 STUFFED = re.compile(rb" (\t|[^ *])")
@@ -21,8 +22,14 @@ LEADING_NBSP = re.compile("(?:[ \\t\u00a0]?>)*[ +\\-]*[ \\t]*\u00a0")
 
 
 def without_archive_marks(body: Sequence[MailLine], repairs: Counter[str]) -> list[MailLine]:
-    """Undo what web pages do to characters: non-breaking spaces in the indentation, HTML entities."""
+    """Undo what terminals and web pages do to characters: colours, non-breaking spaces, HTML entities.
+
+    Each is looked for where a diff cannot have it: entities in an arrow, non-breaking spaces in the indentation.
+    """
     lines = list(body)
+    if any("\x1b[" in line.text for line in lines):
+        repairs["colour"] += sum(1 for line in lines if "\x1b[" in line.text)
+        lines = [MailLine(COLOUR.sub("", line.text), line.number, line.soft) for line in lines]
     if any(LEADING_NBSP.match(line.text) for line in lines):
         repairs["non-breaking-space"] += sum(1 for line in lines if "\u00a0" in line.text)
         lines = [MailLine(line.text.replace("\u00a0", " "), line.number, line.soft) for line in lines]

@@ -16,7 +16,7 @@ from unidiff.patch import PatchSet
 from analyzer.patch.damage import name_unreadable, without_archive_marks, without_stuffing
 from analyzer.patch.headers import FileHeader, kind_of, names_of
 from analyzer.patch.hunks import Following, RestoredHunk, Unit, column_width, is_wrapped, restore_hunk
-from analyzer.patch.quoting import Quoting, quoting_of_start
+from analyzer.patch.quoting import Quoting, quoting_of_start, without_marks
 from analyzer.patch.records import FileKind, FilePatch, Hunk, HunkLine, MailLine
 from analyzer.source import PatchError
 
@@ -211,7 +211,8 @@ class _Reader:
             line = self._lines[at]
             text = quoting.strip(line.text)
             if text is None:
-                loose = Unit(line.text, line.number, column_width(line.text), line.soft, loose=True)
+                rest = without_marks(line.text)
+                loose = Unit(rest, line.number, column_width(line.text), line.soft, loose=True)
                 if not gap and self._is_loose_end(at, quoting, units[-1] if units else header, loose):
                     units.append(loose)
                     positions.append(at)
@@ -239,7 +240,7 @@ class _Reader:
             if at + ahead >= len(self._lines):
                 return False
             text = self._lines[at + ahead].text
-            previous, line = line, Unit(text, 0, column_width(text))
+            previous, line = line, Unit(without_marks(text), 0, column_width(text))
         return False
 
     @staticmethod

@@ -46,6 +46,14 @@ class Quoting:
         return text[at + blanks :]
 
 
+def without_marks(text: str) -> str:
+    """Return the text behind all of a line's quote marks, whatever their number."""
+    at = 0
+    while mark := LEVEL.match(text, at):
+        at = mark.end()
+    return text[at:].removeprefix(" ") if at else text
+
+
 def quoting_of_start(text: str) -> tuple[Quoting, str] | None:
     """Return how a line that may begin a diff is quoted and what stands behind the marks; None for other lines."""
     found = START.match(text)
