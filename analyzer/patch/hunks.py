@@ -19,6 +19,7 @@ from enum import Enum, auto
 MAX_STEPS = 200_000
 STEPS_PER_LINE = 100
 WRAP_COLUMN = 66  # mail clients and archives wrap at 68 to 80 columns
+USUAL_COLUMN = 71  # few of them before this
 MAX_COST_BASE = 12
 # No line of C begins with these behind its mark, but the rest of a wrapped line may.
 OPERATOR = re.compile(r"[+-](?: [^\s*]|[^\s\w#/*{}\"]|\d)")
@@ -242,15 +243,19 @@ def _choices(
     if mark:
         price = _join_price(unit.text, wrapped, previous)
         if price is not None and not unit.after_gap:
-            yield "join", price, (at + 1, old, new)
+            early = wrapped and not previous.soft and _width_together(previous, unit) <= USUAL_COLUMN
+            yield "join", price + early, (at + 1, old, new)
 
 
 def is_wrapped(previous: Unit, unit: Unit) -> bool:
     """Tell whether the first word of a line would not have fitted on the line before it."""
-    if previous.soft:
-        return True
+    return previous.soft or _width_together(previous, unit) > WRAP_COLUMN
+
+
+def _width_together(previous: Unit, unit: Unit) -> int:
+    """Return how wide a line would be with the first word of the next one."""
     word = unit.text.split(None, 1)[0] if unit.text.strip() else ""
-    return previous.width + 1 + len(word) > WRAP_COLUMN
+    return previous.width + 1 + len(word)
 
 
 def _join_price(text: str, wrapped: bool, previous: Unit) -> int | None:
