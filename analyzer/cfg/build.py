@@ -434,8 +434,8 @@ class _Builder:
         values = self._loose_values(condition)
         wanted = self.idioms.iterator_targets.get(macro)
         if wanted is None:
-            plain = [i for i, v in enumerate(values) if isinstance(v, Name) and not v.name.startswith("%")]
-            wanted = tuple(plain[: 2 if macro.endswith("_safe") else 1])
+            plain = [i for i, v in enumerate(values) if isinstance(v, Name) and v.name in self.locals]
+            wanted = tuple(plain[:2])
         for position in wanted:
             if position < len(values):
                 target = values[position]
@@ -814,6 +814,8 @@ class _Builder:
             return Opaque(self.at(node))
         if name in self.idioms.assertion or name in self.idioms.negated_assertion:
             return self._assertion(node, arguments, name in self.idioms.assertion)
+        if name in self.idioms.warning and not used and arguments:
+            return self._assertion(node, arguments, fails_when=True)
         if name in self.idioms.transparent and arguments:
             if arguments[0].type in ("binary_expression", "unary_expression"):
                 return self._truth_of(arguments[0])

@@ -12,6 +12,7 @@ class Idioms:
     noreturn: calls after which control does not go on (`BUG`, `panic`).
     assertion: macros that do not return when their first argument is true (`BUG_ON`).
     negated_assertion: macros that do not return when their first argument is false.
+    warning: macros that only warn when their first argument is true; as a statement it is taken to be false.
     ignored: macros whose arguments are not evaluated at run time (`BUILD_BUG_ON`).
     iterator_targets: positions of the arguments that an iterator macro assigns; absent: the first plain name.
     """
@@ -20,5 +21,6 @@ class Idioms:
     noreturn: frozenset[str] = frozenset()
     assertion: frozenset[str] = frozenset()
     negated_assertion: frozenset[str] = frozenset()
+    warning: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
     iterator_targets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

@@ -25,6 +25,7 @@ class Knowledge:
     same: Mapping[str, tuple[CallPattern, ...]]
     handovers: Mapping[str, tuple[CallPattern, ...]]
     result_masks: Mapping[str, int]
+    result_bits: Mapping[str, str]
     facet_index: Mapping[str, int]
     errors: Mapping[str, str]
     summary_of: Callable[[str, str], Summary | None]
@@ -68,6 +69,7 @@ def make_knowledge(
         same=_by_callee(model.same),
         handovers=_by_callee(model.handovers),
         result_masks=masks,
+        result_bits={name: result.bit for result in model.results for name in result.calls if result.bit},
         facet_index={f.name: i for i, f in enumerate(model.facets)},
         errors={name: kind for kind, names in model.error_pointers.items() for name in names},
         summary_of=summary_of,

@@ -83,6 +83,29 @@ def live_in(function: Function) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(names | pinned) for names in live)
 
 
+def fields_in(expression: Expr) -> set[object]:
+    """Return the names of the fields that an expression reads, "*" for a plain dereference."""
+    found: set[object] = set()
+    stack = [expression]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Field):
+            found.add(item.name)
+            stack.append(item.base)
+        elif isinstance(item, Deref):
+            found.add("*")
+            stack.append(item.base)
+        elif isinstance(item, Addr):
+            stack.append(item.base)
+        elif isinstance(item, Index):
+            stack += (item.base, item.index)
+        elif isinstance(item, Unary):
+            stack.append(item.operand)
+        elif isinstance(item, Binary):
+            stack += (item.left, item.right)
+    return found
+
+
 def names_in(expression: Expr, pinned: set[str]) -> list[str]:
     """Return the names that an expression reads; adds to `pinned` those whose address it takes."""
     found: list[str] = []

@@ -13,14 +13,17 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from analyzer.dataflow.knowledge import Knowledge
-from analyzer.dataflow.liveness import live_in
+from analyzer.dataflow.liveness import fields_in, live_in
 from analyzer.dataflow.observe import Sight, receivers, unwind
 from analyzer.dataflow.state import UNKNOWN, Object, State, join
+from analyzer.dataflow.ambiguity import blur_ambiguous
 from analyzer.dataflow.summary import Case, Change, Effect, Guard, Path, Summary, merge_cases
 from analyzer.dataflow.transfer import Transfer
-from analyzer.dataflow.values import Value, contains, mentions_load, root, show_value
-from analyzer.ir import Block, Branch, Function, Jump, Return, Switch
+from analyzer.dataflow.values import Value, contains, flag_name, flag_value, loaded_keys, parts, root, show_value
+from analyzer.ir import Assign, Block, Branch, Function, Jump, Return, Switch
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
 MAX_DISJUNCTS = 40
@@ -55,7 +58,7 @@ class Exit:
     objects: dict[Value, tuple[Object, Path | None, bool]]
     state: State
     implicit: bool
-    writes: tuple[tuple[int, int], ...] = ()
+    writes: tuple[tuple[Path, int | None], ...] = ()
 
 
 @dataclass
@@ -86,6 +89,7 @@ class _Solver:
         self.waiting: set[tuple[int, object]] = set()
         self.serial = 0
         self.bounded = False
+        self.tested: dict[tuple[int, int], frozenset[object]] = {}
         self.exits: list[Exit] = []
         self.released: set[tuple[Value, int]] = self.transfer.released
         self.contract_values: dict[Value, EntryState] = {}
@@ -243,14 +247,37 @@ class _Solver:
         if final:
             return
         if target <= source and target in self.heads:
-            self._go_round(state)
+            self._go_round(target, source, state)
         self._add(target, state)
 
-    def _go_round(self, state: State) -> None:
-        """Leave a loop's round: memory may be written by then, so what was read of it is forgotten."""
-        held = set(state.env.values())
-        for fact in [f for f in state.facts if mentions_load(f) and f not in state.objects and f not in held]:
+    def _go_round(self, head: int, last: int, state: State) -> None:
+        """Leave a loop's round.
+
+        Memory that the loop itself tests may be written by then: what was read of it is forgotten, or
+        a loop that waits would never end. Values that the head's joins stand for get a new meaning.
+        """
+        tested = self._tested_fields(head, last)
+        for fact in [f for f in state.facts if f not in state.objects and loaded_keys(f) & tested]:
             del state.facts[fact]
+        used = {p for v in (*state.objects, *state.env.values(), *state.heap.values()) for p in parts(v) if p[0] == "j"}
+        for name in sorted(state.env):
+            merged: Value = ("j", head, name)
+            if merged in used and state.env[name] != merged:
+                self.transfer.retire(state, merged)
+
+    def _tested_fields(self, head: int, last: int) -> frozenset[object]:
+        """Return the fields that conditions between a loop's head and its last block look at."""
+        known = self.tested.get((head, last))
+        if known is None:
+            found: set[object] = set()
+            for block in self.function.blocks[head : last + 1]:
+                if isinstance(block.terminator, Branch):
+                    found |= fields_in(block.terminator.condition)
+                for instruction in block.instructions:
+                    if isinstance(instruction, Assign):
+                        found |= fields_in(instruction.target)
+            known = self.tested[(head, last)] = frozenset(found)
+        return known
 
     # -- sights that are not events
 
@@ -318,25 +345,31 @@ class _Solver:
         self.exits.append(
             Exit(
                 terminator.at, mask, constant, argument, bits, self._guards(state), objects, state,  # type: ignore[arg-type]
-                terminator.implicit, self._writes(state),
+                terminator.implicit, self._writes(state, {p for _, p, stored in objects.values() if p is not None and not stored}),
             )
         )
 
-    def _writes(self, state: State) -> tuple[tuple[int, int], ...]:
-        """Return the numbers that were stored at what parameters point to."""
-        found = []
+    def _writes(self, state: State, touched: set[Path]) -> tuple[tuple[Path, int | None], ...]:
+        """Return what was stored at what parameters point to, and over the names of pages that were touched."""
+        found: list[tuple[Path, int | None]] = []
         for (base, key), value in state.heap.items():
-            if key == "*" and base[0] == "p" and value[0] == "c" and base[1] in self.transfer.parameters:
-                found.append((self.transfer.parameters[str(base[1])], int(value[1])))  # type: ignore[call-overload]
-        return tuple(sorted(found))
+            prefix = self._initial_path(base)
+            if prefix is None or not isinstance(key, str) or value in state.objects:
+                continue
+            path = (*prefix, key)
+            number = int(value[1]) if value[0] == "c" else None  # type: ignore[call-overload]
+            if (path in touched or (key == "*" and number is not None)) and _expressible(path):
+                found.append((path, number))
+        return tuple(sorted(found, key=repr))
 
     def _returned_bits(self, state: State, returned: Value) -> tuple[tuple[str, bool], ...]:
         """Return which named bits that the model or a contract asks about are set in the result."""
-        wanted = sorted(
-            {e.when.bit for e in self.knowledge.model.events if e.when.bit}
-            | {name for entry in self.entries for op, name, _ in entry.exceptions if op == "&"}
-        )
-        known = [(bit, state.bit(returned, ("k", bit))) for bit in wanted]
+        wanted = {e.when.bit for e in self.knowledge.model.events if e.when.bit}
+        wanted |= {name for entry in self.entries for op, name, _ in entry.exceptions if op == "&"}
+        for fact in state.facts:
+            if fact[0] == "o" and fact[1] == "&" and fact[2] == returned:
+                wanted.add(flag_name(fact[3]))  # type: ignore[arg-type]
+        known = [(bit, state.bit(returned, flag_value(bit))) for bit in sorted(wanted - {""})]
         return tuple((bit, truth) for bit, truth in known if truth is not None)
 
     def _guards(self, state: State) -> tuple[Guard, ...]:
@@ -441,7 +474,7 @@ class _Solver:
             if other is leaving or found is None:
                 continue
             item, path, _ = found
-            if item.escaped or not item.acquired & bit or path is not None:
+            if item.acquired & bit and (item.escaped or path is not None):
                 return True
         return False
 
@@ -553,6 +586,7 @@ class _Solver:
                     writes=leaving.writes,
                 )
             )
+        cases = blur_ambiguous(_tell_apart(cases))
         if shaky and any(case.effects for case in cases):
             return Summary(function.name, function.file, opaque=True)
         if not any(case.effects for case in cases):
@@ -577,7 +611,7 @@ class _Solver:
         if item.trail is not None:
             text = item.trail.text
             place = item.trail.place or ("", item.trail.at, self.function.name)
-        return [Effect(path, changes, stored, item.escaped, text, place)]
+        return [Effect(path, changes, stored, item.escaped, text, place, receivers(item.trail)[:8])]
 
 
 def _expected(entry: EntryState, leaving: Exit) -> str:
@@ -595,6 +629,20 @@ def _expected(entry: EntryState, leaving: Exit) -> str:
         if known is None:
             return UNKNOWN
     return entry.exit
+
+
+def _tell_apart(cases: list[Case]) -> list[Case]:
+    """Take a named result to mean its own case: other cases with other effects do not return that constant.
+
+    A kernel function that gives one return a name (`-EAGAIN` for "not done, still locked") means callers to
+    tell it apart by that name; an error code that it only passes on is assumed not to be the same.
+    """
+    named = {c.constant: c.effects for c in cases if isinstance(c.constant, str)}
+    result = []
+    for case in cases:
+        other = tuple(sorted(n for n, effects in named.items() if case.constant is None and effects != case.effects))
+        result.append(msgspec.structs.replace(case, excluded=other) if other else case)
+    return result
 
 
 def _expressible(path: Path) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from analyzer.dataflow.values import FALSE_VALUE, Key, Value, class_of_number
+from analyzer.dataflow.values import FALSE_VALUE, Key, Value, class_of_number, flag_name, flag_value
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
 UNKNOWN = "?"
@@ -136,10 +136,24 @@ class State:
         if op == "is-err-or-null":
             return self.assume_mask(value[2], NEGATIVE | ZERO if truth else POSITIVE)  # type: ignore[arg-type]
         if op == "&":
-            known = self.bit(value[2], value[3])  # type: ignore[arg-type]
+            name = flag_name(value[3])  # type: ignore[arg-type]
+            flag = flag_value(name) if name else value[3]
+            known = self.bit(value[2], flag)  # type: ignore[arg-type]
             if known is not None:
                 return known == truth
+            value = ("o", "&", value[2], flag)
         return self.assume_mask(value, POSITIVE | NEGATIVE if truth else ZERO)
+
+    def set_bits(self, value: Value) -> set[str]:
+        """Return the named bits that are known to be set in a value."""
+        found = named_bits(value)
+        if value[0] in ("j", "o"):
+            found |= {
+                str(fact[3][1])  # type: ignore[index]
+                for fact, mask in self.facts.items()
+                if fact[0] == "o" and fact[1] == "&" and fact[2] == value and fact[3][0] == "k" and not mask & ZERO  # type: ignore[index]
+            }
+        return found
 
     def bit(self, value: Value, flag: Value) -> bool | None:
         """Tell whether `value & flag` is non-zero, when `value` is built from named flags; None = unknown."""
@@ -161,7 +175,18 @@ class State:
         known = self.facts.get(("o", "&", value, flag))
         if known is not None:
             return None if known & ZERO and known != ZERO else known != ZERO
-        return None
+        wanted = set(flag_name(flag).split("|"))
+        if wanted == {""}:
+            return None
+        absent: set[str] = set()
+        for fact, mask in self.facts.items():
+            if fact[0] == "o" and fact[1] == "&" and fact[2] == value:
+                names = set(flag_name(fact[3]).split("|"))  # type: ignore[arg-type]
+                if mask == ZERO:
+                    absent |= names
+                elif not mask & ZERO and names <= wanted and names != {""}:
+                    return True
+        return False if wanted <= absent else None
 
     def _assume_equal(self, left: Value, right: Value, truth: bool) -> bool:
         if left[0] in ("c", "k") and right[0] not in ("c", "k"):
@@ -281,6 +306,8 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
             changed = True
         env[name] = merged
         disagreements[merged] = mask
+        for flag in old.set_bits(value) & new.set_bits(other_value):
+            disagreements[("o", "&", merged, ("k", flag))] = POSITIVE | NEGATIVE
     facts: dict[Value, int] = {}
     for value, mask in old.facts.items():
         if value in disagreements:
@@ -307,6 +334,15 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
         changed = True
     result.env, result.heap, result.facts = env, heap, facts
     return result, changed
+
+
+def named_bits(value: Value) -> set[str]:
+    """Return the named bits that are surely set in a value built with `|`."""
+    if value[0] == "k":
+        return {str(value[1])}
+    if value[0] == "o" and value[1] == "|":
+        return named_bits(value[2]) | named_bits(value[3])  # type: ignore[arg-type]
+    return set()
 
 
 def show_key(value: Value) -> str:

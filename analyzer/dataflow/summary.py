@@ -34,6 +34,8 @@ class Effect(msgspec.Struct, frozen=True, array_like=True):
     escaped: bool = False
     text: str = ""
     place: tuple[str, int, str] | None = None
+    receivers: tuple[tuple[str, int], ...] = ()
+    """Functions of unknown effect that got the page in there: (callee, argument position)."""
 
 
 class Guard(msgspec.Struct, frozen=True, array_like=True):
@@ -59,8 +61,8 @@ class Case(msgspec.Struct, frozen=True, array_like=True):
     bits: tuple[tuple[str, bool], ...] = ()
     excluded: tuple[str, ...] = ()
     """Named constants that the result is not."""
-    writes: tuple[tuple[int, int], ...] = ()
-    """(parameter, number) where the function stored a number at what the parameter points to."""
+    writes: tuple[tuple[Path, int | None], ...] = ()
+    """(path, number or None) where the function stored something else than a page that is in `effects`."""
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True):

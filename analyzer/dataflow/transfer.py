@@ -161,8 +161,7 @@ class Transfer:
         """Return the disjuncts after one instruction; `state` may be reused for one of them."""
         self.at = instruction.at
         if isinstance(instruction, Assign):
-            value = self.value(state, instruction.value)
-            self.store(state, self.address(state, instruction.target), value)
+            self._assign(state, instruction)
             return [state]
         if isinstance(instruction, Call):
             return self._call(state, instruction)
@@ -171,6 +170,18 @@ class Transfer:
             return [state]
         state.shaky = True
         return [state]
+
+    def _assign(self, state: State, instruction: Assign) -> None:
+        """Assign; a counter that steps gets a fresh value, so that what it indexes is not taken for one object."""
+        value = self.value(state, instruction.value)
+        source, target = instruction.value, instruction.target
+        if isinstance(source, Binary) and source.op in ("+", "-") and source.left == target and isinstance(target, Name):
+            counted = state.mask(self.value(state, target))
+            value = ("u", instruction.at, target.name)
+            self.retire(state, value)
+            if source.op == "+" and not counted & NEGATIVE and isinstance(source.right, Num) and source.right.value > 0:
+                state.facts[value] = POSITIVE
+        self.store(state, self.address(state, target), value)
 
     def _havoc(self, state: State, instruction: Havoc) -> None:
         address = self.address(state, instruction.target)
@@ -189,6 +200,9 @@ class Transfer:
             return
         base, key = (address[1], address[2]) if kind == "A" else (address, "*")
         state.heap[(base, key)] = value  # type: ignore[index]
+        held = state.objects.get(value)
+        if held is not None and isinstance(key, tuple):  # into an array: one of many now
+            state.objects[value] = held._replace(escaped=True)
         self._access(state, address, self.knowledge.writes)
 
     def _access(self, state: State, address: Value, table: object) -> None:
@@ -238,6 +252,14 @@ class Transfer:
 
     # -- facets
 
+    def handed_over(self, item: Object) -> Object:
+        """Return a page that somebody else may be done with at any time: what it held is not known any more."""
+        states = tuple(
+            UNKNOWN if state is not None and state == facet.held else state
+            for state, facet in zip(item.states, self.knowledge.facets, strict=True)
+        )
+        return item._replace(states=states, escaped=True)
+
     def object(self, state: State, value: Value) -> Object:
         """Return the facets of a page, untouched when nothing happened to it yet."""
         return state.objects.get(value) or Object(self.blank, first=self.blank)
@@ -280,7 +302,9 @@ class Transfer:
                 self.released.add((value, index))
             bits &= ~bit
         elif to and to == held and (acquired if acquired is not None else current != held):
-            bits |= bit
+            given = first[index]
+            if given is None or given[1] != held:  # taking again what the caller had brought is no gain
+                bits |= bit
         if new == current and bits == item.acquired and first == item.first:
             return
         trail = item.trail
@@ -305,6 +329,7 @@ class Transfer:
         assert self.report is not None
         facts = self.facts_of(item)
         facts |= {"event": event, "through-call": bool(callee), "handed-over": item.escaped}
+        facts["went-round"] = item.trail is not None and not item.trail.place and item.trail.at >= self.at
         facts["fresh"] = root(value)[0] in ("r", "u", "x")
         name = state.name_of(value)
         subject = name if name and not name.startswith("%") else show_value(value)
@@ -394,7 +419,7 @@ class Transfer:
                 states = [state]
                 if (summary is not None and summary.opaque) or (indirect and summary is None):
                     self._give_up(state, arguments)
-                if indirect and isinstance(call.callee, Name) and call.callee.name in self.parameters:
+                if indirect and summary is None:
                     self._touch_pages(state, arguments)
                 self._spoil_locals(state, call, arguments, ())
                 state.env[call.result] = result
@@ -403,7 +428,7 @@ class Transfer:
                 for value in self._subjects(after, pattern, call, arguments, result):
                     item = after.objects.get(value)
                     if item is not None:
-                        after.objects[value] = item._replace(escaped=True)
+                        after.objects[value] = self.handed_over(item)
         if name and not matched and not (summary is not None and summary.cases):
             for after in states:
                 self._remember_receiver(after, name, arguments)
@@ -415,7 +440,7 @@ class Transfer:
             if item is not None and not item.escaped and (item.acquired or value in self.watched):
                 known = self.knowledge.keeps(name, self.function.file, position)
                 if known:
-                    state.objects[value] = item._replace(escaped=True)
+                    state.objects[value] = self.handed_over(item)
                 elif known is None:
                     trail = Trail(item.trail, self.at, "", "", name, position)
                     state.objects[value] = item._replace(trail=trail)
@@ -428,7 +453,7 @@ class Transfer:
                 state.objects[value] = item._replace(states=states, acquired=0, escaped=True)
 
     def _touch_pages(self, state: State, arguments: list[Value]) -> None:
-        """Give up the pages of the caller that are passed to a function which the caller chose."""
+        """Give up the pages of the caller that are passed to a function which is not known."""
         for value in arguments:
             if value[0] == "p" and value not in state.objects and self.page_parameter(str(value[1])):
                 states = tuple(UNKNOWN if facet.held else None for facet in self.knowledge.facets)
@@ -520,6 +545,9 @@ class Transfer:
             if not after.assume_mask(result, mask):
                 continue
             feasible = True
+            only_bit = self.knowledge.result_bits.get(call.callee.name if isinstance(call.callee, Name) else "")
+            if only_bit and not mask & ZERO:
+                after.assume(("o", "&", result, ("k", only_bit)), True)
             for bit, truth in bits:
                 flag: Value = ("o", "&", result, ("k", bit))
                 feasible = feasible and after.assume(flag, truth)
@@ -572,8 +600,11 @@ class Transfer:
             self._spoil_locals(after, call, arguments, stored)
             if not self._set_result(after, call, case, arguments, result):
                 continue
-            for effect in case.effects:
-                self._apply_effect(after, call, effect, arguments, summary)
+            targets = [None if e.stored else self._resolve(after, call, e, arguments) for e in case.effects]
+            for path, number in case.writes:
+                self._write(after, call, path, number, arguments)
+            for effect, target in sorted(zip(case.effects, targets, strict=True), key=lambda pair: pair[0].stored):
+                self._apply_effect(after, call, effect, target, arguments, summary)
             states.append(after)
         return states
 
@@ -594,9 +625,6 @@ class Transfer:
         return True
 
     def _set_result(self, state: State, call: Call, case: Case, arguments: list[Value], result: Value) -> bool:
-        for position, number in case.writes:
-            if position < len(arguments):
-                self.store(state, arguments[position], ("c", number))
         if 0 <= case.argument < len(arguments):
             state.env[call.result] = arguments[case.argument]
             return state.assume_mask(arguments[case.argument], case.mask)
@@ -618,10 +646,28 @@ class Transfer:
                     return False
         return True
 
-    def _apply_effect(
-        self, state: State, call: Call, effect: Effect, arguments: list[Value], summary: Summary
+    def _write(
+        self, state: State, call: Call, path: tuple[int | str, ...], number: int | None, arguments: list[Value]
     ) -> None:
-        value = self._resolve(state, call, effect, arguments)
+        head, *steps = path
+        if not isinstance(head, int) or head >= len(arguments) or not steps:
+            return
+        value = arguments[head]
+        for step in steps[:-1]:
+            value = self.load(state, self._step(value, step))
+        fresh: Value = ("u", call.at, "/".join(map(str, path)))
+        self.store(state, self._step(value, steps[-1]), ("c", number) if number is not None else fresh)
+
+    def _apply_effect(
+        self,
+        state: State,
+        call: Call,
+        effect: Effect,
+        target: Value | None,
+        arguments: list[Value],
+        summary: Summary,
+    ) -> None:
+        value = self._resolve(state, call, effect, arguments) if effect.stored else target
         if value is None:
             return
         for change in effect.changes:
@@ -640,8 +686,13 @@ class Transfer:
                 acquired=change.acquired,
             )
         if effect.escaped:
+            state.objects[value] = self.handed_over(self.object(state, value))
+        if effect.receivers:
             item = self.object(state, value)
-            state.objects[value] = item._replace(escaped=True)
+            trail = item.trail
+            for name, position in effect.receivers:
+                trail = Trail(trail, self.at, "", "", name, position)
+            state.objects[value] = item._replace(trail=trail)
 
     def _resolve(self, state: State, call: Call, effect: Effect, arguments: list[Value]) -> Value | None:
         head, *steps = effect.path

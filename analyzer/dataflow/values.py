@@ -69,9 +69,28 @@ def replace_value(value: Value, old: Value, new: Value) -> Value:
 
 
 @lru_cache(maxsize=100_000)
-def mentions_load(value: Value) -> bool:
-    """Tell whether the value reads memory that somebody else may write."""
-    return value[0] in ("l", "g") or any(isinstance(item, tuple) and mentions_load(item) for item in value)
+def loaded_keys(value: Value) -> frozenset[object]:
+    """Return the fields ("*" for a dereference) that the value was read from."""
+    return frozenset(part[2] for part in parts(value) if part[0] == "l")
+
+
+def flag_name(value: Value) -> str:
+    """Return named bits as text, `A|B` for several; "" for anything else."""
+    if value[0] == "k":
+        return str(value[1])
+    if value[0] == "o" and value[1] == "|":
+        names = [flag_name(side) for side in value[2:]]  # type: ignore[arg-type]
+        return "|".join(sorted(set("|".join(names).split("|")))) if all(names) else ""
+    return ""
+
+
+def flag_value(name: str) -> Value:
+    """Return the value of `A|B` in the one order that facts are kept in."""
+    first, *rest = name.split("|")
+    value: Value = ("k", first)
+    for other in rest:
+        value = ("o", "|", value, ("k", other))
+    return value
 
 
 def root(value: Value) -> Value:

@@ -121,6 +121,7 @@ def idioms_of(model: Model) -> Idioms:
         model.noreturn,
         model.assertion,
         model.negated_assertion,
+        model.warning,
         model.ignored,
         model.iterator_targets,
     )
@@ -284,7 +285,7 @@ class _FileAnalysis:
             analysed.append((item, analyses))
             summaries.append(join_summaries(name, [a.summary for a in analyses]))
         self.analysed[name] = analysed
-        self.local[name] = join_summaries(name, summaries)
+        self.local[name] = self._promised(name) or join_summaries(name, summaries)
         self.joined.pop(name, None)
 
     def _analyse_variants(self, item: FunctionText, variants: tuple[Function, ...]) -> list[Analysis]:
@@ -302,6 +303,14 @@ class _FileAnalysis:
         analyses = [analyse(f, self.knowledge, e) for f, e in zip(variants, entries, strict=True)]
         self.lowered.analyses[item.start] = _Remembered(id(self.setting), self.asked, entries, analyses)
         return analyses
+
+    def _promised(self, name: str) -> Summary | None:
+        """Return what a callback's contract says of it when it may unlock on completion, which no code here shows."""
+        for key in sorted(self._bound(name)):
+            contract = self.setting.contracts.get(key)
+            if contract is not None and contract.asynchronous:
+                return operation_summary(key[1], self.setting.contracts, self.setting.model, self.setting.contract_facet)
+        return None
 
     def _skip_function(self, item: FunctionText, reason: str) -> None:
         line = self.lowered.source.position(item.name_offset)[0]

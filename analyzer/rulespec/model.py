@@ -29,6 +29,7 @@ _RESULTS = {
     "result err": NEGATIVE,
     "result not-err": ZERO | POSITIVE,
 }
+_BIT_KIND = re.compile(r"bit ([A-Z_]\w*)$")
 _BIT = re.compile(r"result (not )?& ([A-Z_]\w*)$")
 
 
@@ -84,10 +85,11 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class ResultKind(msgspec.Struct, frozen=True):
-    """What a call can return at all: "err" never NULL, "null" never an ERR_PTR."""
+    """What a call can return at all: "err" never NULL, "null" never an ERR_PTR, `bit` either 0 or with that bit."""
 
     calls: tuple[str, ...]
     mask: int
+    bit: str = ""
     conditions: tuple[str, ...] = ()
     without_tree: bool = True
 
@@ -116,6 +118,7 @@ class Model(msgspec.Struct, frozen=True):
     noreturn: frozenset[str] = frozenset()
     assertion: frozenset[str] = frozenset()
     negated_assertion: frozenset[str] = frozenset()
+    warning: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
     pure: frozenset[str] = frozenset()
     generated: Mapping[str, tuple[str, ...]] = {}
@@ -152,7 +155,7 @@ _TOP_KEYS = frozenset(
     {"facet", "event", "same", "handover", "result", "constants", "error-pointers", "false-friends"}
     | {"idioms", "generated", "iterators", "note", "pure", "types"}
 )
-_IDIOM_KEYS = ("transparent", "noreturn", "assertion", "negated-assertion", "ignored")
+_IDIOM_KEYS = ("transparent", "noreturn", "assertion", "negated-assertion", "warning", "ignored")
 _CONDITION = re.compile(r"(defines|lacks|returns|parameters|mentions|silent) \S+( \S.*)?$")
 
 
@@ -251,13 +254,15 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
     ):
         key = f"result[{i}]"
         kind = reader.text(table, "kind", key)
-        masks = {"err": POSITIVE | NEGATIVE, "null": POSITIVE | ZERO, "pointer": POSITIVE}
-        if kind not in masks:
-            raise reader.fail(f"{key}.kind", f"{kind!r} is not one of {', '.join(masks)}")
+        masks = {"err": POSITIVE | NEGATIVE, "null": POSITIVE | ZERO, "pointer": POSITIVE, "errno": ZERO | NEGATIVE}
+        bit = _BIT_KIND.match(kind)
+        if kind not in masks and bit is None:
+            raise reader.fail(f"{key}.kind", f"{kind!r} is not one of {', '.join(masks)}, bit NAME")
         results.append(
             ResultKind(
                 reader.words(table, "calls", key),
-                masks[kind],
+                masks.get(kind, ZERO | POSITIVE),
+                bit[1] if bit else "",
                 reader.conditions(table, key),
                 reader.flag(table, "without-tree", key, True),
             )
@@ -301,6 +306,7 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
         noreturn=merged(model.noreturn, "noreturn"),
         assertion=merged(model.assertion, "assertion"),
         negated_assertion=merged(model.negated_assertion, "negated-assertion"),
+        warning=merged(model.warning, "warning"),
         ignored=merged(model.ignored, "ignored"),
         generated=generated,
         iterator_targets=iterators,

@@ -40,6 +40,7 @@ FLAGS = frozenset(
         "reason",
         "last-event",
         "core",
+        "went-round",
         "special",
         "through-field",
         "settled-elsewhere",
