@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import msgspec
 
 from analyzer import __version__
 from analyzer.cli.settings import Display
-from analyzer.findings import Result, Status
+from analyzer.driver.baseline import baseline_text, read_baseline, unused_entries, without_accepted
+from analyzer.findings import Note, Result, Status
 from analyzer.report import Context, RulePage, note_lines, render, skipped_lines, summary_line, want_color
 from analyzer.rulespec import Rule
 from analyzer.source.errors import SourceError
@@ -38,6 +40,39 @@ def write_text(text: str, display: Display, append: bool = False) -> None:
 def wants_color(display: Display) -> bool:
     """Tell whether this output is coloured."""
     return want_color(display.color, display.output is None and sys.stdout.isatty(), os.environ)
+
+
+class Acceptance:
+    """What a baseline takes away; one for a whole run, so that an entry is used once."""
+
+    def __init__(self, display: Display) -> None:
+        """Raise RuleError or SourceError for a baseline that cannot be read."""
+        self.file = display.baseline
+        self.left = read_baseline(display.baseline) if display.baseline is not None else None
+
+    def apply(self, result: Result) -> Result:
+        """Return the result without the findings that are accepted."""
+        return without_accepted(result, self.left) if self.left is not None else result
+
+    def unused(self) -> tuple[Note, ...]:
+        """Return a remark for each entry that fitted nothing."""
+        return unused_entries(self.file, self.left) if self.file is not None and self.left is not None else ()
+
+
+def finish(result: Result, context: Context, display: Display) -> int:
+    """Show a result, or write it as a baseline; return the exit status."""
+    if display.write_baseline is not None:
+        try:
+            display.write_baseline.write_text(baseline_text(result.findings), "utf-8", "backslashreplace")
+        except OSError as error:
+            raise SourceError(f"{display.write_baseline}: {error.strerror or error}") from error
+        tell(result, display)
+        return INCOMPLETE if result.skipped else CLEAN
+    acceptance = Acceptance(display)
+    result = acceptance.apply(result)
+    result = msgspec.structs.replace(result, notes=(*result.notes, *acceptance.unused()))
+    show(result, context, display)
+    return exit_status(result, display, context.patch_mode)
 
 
 def show(result: Result, context: Context, display: Display) -> None:

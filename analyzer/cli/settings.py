@@ -44,6 +44,10 @@ def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
+CATALOGUE = (
+    _option("--model", multiple=True, type=FILE, help="Add a model file."),
+    _option("--rules", multiple=True, type=FOLDER, help="Add a folder of rules."),
+)
 COMMON = (
     _option("--format", type=click.Choice(format_names()), default="text", show_default=True, help="Output format."),
     _option("--output", "-o", type=FILE, help="Write findings to a file instead of stdout."),
@@ -57,8 +61,7 @@ COMMON = (
         help="Show what is at least this sure.",
     ),
     _option("--strict", is_flag=True, help="Same as --min-confidence low."),
-    _option("--model", multiple=True, type=FILE, help="Add a model file."),
-    _option("--rules", multiple=True, type=FOLDER, help="Add a folder of rules."),
+    *CATALOGUE,
     _option("--jobs", "-j", type=click.IntRange(0, 1024), default=0, help="Processes; 0 is one a core."),
     _option("--scheduler", metavar="ADDRESS", help="Hand the work to a Dask cluster."),
     _option("--cache-dir", type=FOLDER, help="Where the cache is kept."),
@@ -79,6 +82,13 @@ def common_options(command: Command) -> Command:
     return command
 
 
+def catalogue_options(command: Command) -> Command:
+    """Add the options that say which model and rules there are."""
+    for option in reversed(CATALOGUE):
+        command = option(command)
+    return command
+
+
 def tree_option(command: Command) -> Command:
     """Add --tree."""
     return _option("--tree", "--root", "tree", type=FOLDER, help="Top of the kernel tree.")(command)
@@ -90,6 +100,7 @@ class Display:
 
     format: str
     output: Path | None
+    baseline: Path | None
     write_baseline: Path | None
     exit_zero: bool
     color: str
@@ -114,12 +125,12 @@ def read_settings(context: click.Context, tree: Path | None) -> tuple[Options, D
         scheduler=values["scheduler"],
         cache_dir=None if values["no_cache"] else values["cache_dir"] or default_cache(os.environ),
         base=values.get("base"),
-        baseline=values["baseline"],
         progress=None if quiet or not sys.stderr.isatty() else _progress_bar(context),
     )
     display = Display(
         format=values["format"],
         output=values["output"],
+        baseline=values["baseline"],
         write_baseline=values["write_baseline"],
         exit_zero=values["exit_zero"],
         color=values["color"],

@@ -28,5 +28,4 @@ class Options:
     scheduler: str | None = None
     cache_dir: Path | None = None
     base: str | None = None
-    baseline: Path | None = None
     progress: Progress | None = None

@@ -11,7 +11,7 @@ import msgspec
 
 from analyzer import __version__
 from analyzer.cli.mails import original_mail
-from analyzer.cli.outcome import existing_folder, exit_status, rule_pages, show, tell, write_text
+from analyzer.cli.outcome import Acceptance, existing_folder, exit_status, finish, rule_pages, tell, write_text
 from analyzer.cli.settings import Display, common_options, read_settings, tree_option
 from analyzer.driver.patching import Judged, check_patches
 from analyzer.findings import Result, Stats
@@ -39,26 +39,27 @@ def command(context: click.Context, /, files: tuple[Path, ...], tree: Path | Non
     options, display = read_settings(context, existing_folder(tree))
     judged = check_patches(_open_all(files), tree, options)
     pages = rule_pages(load_rules(load_model(options.models), options.rules))
-    if display.format in STREAMED:
-        result = _show_each(judged, Context(rules=pages, patch_mode=True), display)
-    else:
-        result = join_results([one.result for one in judged])
-        show(result, Context(rules=pages, patch_mode=True), display)
-    context.exit(exit_status(result, display, patch_mode=True))
+    if display.format in STREAMED and display.write_baseline is None:
+        context.exit(_show_each(judged, Context(rules=pages, patch_mode=True), display))
+    result = join_results([one.result for one in judged])
+    context.exit(finish(result, Context(rules=pages, patch_mode=True), display))
 
 
-def _show_each(judged: Iterator[Judged], context: Context, display: Display) -> Result:
-    """Write a report a patch as soon as it is there, and return only the sums."""
-    total = Result()
+def _show_each(judged: Iterator[Judged], context: Context, display: Display) -> int:
+    """Write a report a patch as soon as it is there; keep only sums, and return the exit status."""
+    parts: list[Result] = []
+    acceptance = Acceptance(display)
     if display.output is not None:
         write_text("", display)
     for one in judged:
+        result = acceptance.apply(one.result)
         mail = original_mail(one.patch) if one.patch is not None else None
-        text = render(display.format, one.result, replace(context, version=__version__, mail=mail))
+        text = render(display.format, result, replace(context, version=__version__, mail=mail))
         write_text(as_mbox([text]) if display.format == "mail" else text, display, append=True)
-        total = join_results([total, lightened(one.result)])
+        parts.append(lightened(result))
+    total = msgspec.structs.replace(join_results(parts), notes=acceptance.unused())
     tell(total, display)
-    return total
+    return exit_status(total, display, patch_mode=True)
 
 
 def lightened(result: Result) -> Result:

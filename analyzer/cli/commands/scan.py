@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from analyzer.cli.outcome import existing_folder, exit_status, rule_pages, show
+from analyzer.cli.outcome import existing_folder, finish, rule_pages
 from analyzer.cli.settings import common_options, read_settings, tree_option
 from analyzer.driver.scan import scan
 from analyzer.report import Context
@@ -29,5 +29,4 @@ def command(
     options, display = read_settings(context, existing_folder(tree))
     result = scan((*paths, *files), tree, options)
     pages = rule_pages(load_rules(load_model(options.models), options.rules))
-    show(result, Context(rules=pages), display)
-    context.exit(exit_status(result, display))
+    context.exit(finish(result, Context(rules=pages), display))

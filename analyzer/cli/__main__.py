@@ -1,0 +1,5 @@
+"""`python -m analyzer.cli` is `pagelint`."""
+
+from analyzer.cli.main import main
+
+main()
