@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from analyzer.cli.settings import catalogue_options
 from analyzer.driver.choosing import rule_id
 from analyzer.rulespec import load_model, load_rules
 from analyzer.source.errors import RuleError

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from analyzer.cli.settings import catalogue_options
 from analyzer.rulespec import load_model, load_rules
 
 
