@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,17 +50,33 @@ def _show_each(judged: Iterator[Judged], context: Context, display: Display) -> 
     """Write a report a patch as soon as it is there; keep only sums, and return the exit status."""
     parts: list[Result] = []
     acceptance = Acceptance(display)
+
+    def reports() -> Iterator[str]:
+        for one in judged:
+            result = acceptance.apply(one.result)
+            parts.append(lightened(result))
+            mail = original_mail(one.patch) if one.patch is not None else None
+            text = render(display.format, result, replace(context, version=__version__, mail=mail))
+            if text:
+                yield text
+
     if display.output is not None:
         write_text("", display)
-    for one in judged:
-        result = acceptance.apply(one.result)
-        mail = original_mail(one.patch) if one.patch is not None else None
-        text = render(display.format, result, replace(context, version=__version__, mail=mail))
-        write_text(as_mbox([text]) if display.format == "mail" else text, display, append=True)
-        parts.append(lightened(result))
+    for text in joined_mails(reports()) if display.format == "mail" else reports():
+        write_text(text, display, append=True)
     total = msgspec.structs.replace(join_results(parts), notes=acceptance.unused())
     tell(total, display)
     return exit_status(total, display, patch_mode=True)
+
+
+def joined_mails(replies: Iterator[str]) -> Iterator[str]:
+    """Yield replies to be written one after the other: one stands for itself, several make an mbox."""
+    first, second = next(replies, ""), next(replies, None)
+    if second is None:
+        yield first
+        return
+    for reply in chain((first, second), replies):
+        yield as_mbox([reply])
 
 
 def lightened(result: Result) -> Result:

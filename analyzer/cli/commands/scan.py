@@ -11,16 +11,34 @@ from analyzer.report import Context
 from analyzer.rulespec import load_model, load_rules
 
 
-@click.command()
+class ScanCommand(click.Command):
+    """Takes the command line of `make CHECK=`: --kbuild, the compiler's own flags, and one file at the end."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Drop what stands between --kbuild and the file."""
+        if "--kbuild" in args:
+            at = args.index("--kbuild")
+            args = [*args[: at + 1], *args[-1:]] if len(args) > at + 1 else args
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=ScanCommand)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--file", "-f", "files", multiple=True, type=click.Path(path_type=Path), help="A PATH, as for checkpatch."
 )
+@click.option("--kbuild", is_flag=True, help="For make CHECK=: skip compiler flags, and never fail the build.")
 @tree_option
 @common_options
 @click.pass_context
 def command(
-    context: click.Context, /, paths: tuple[Path, ...], files: tuple[Path, ...], tree: Path | None, **_: object
+    context: click.Context,
+    /,
+    paths: tuple[Path, ...],
+    files: tuple[Path, ...],
+    tree: Path | None,
+    kbuild: bool,
+    **_: object,
 ) -> None:
     """Report findings in files or folders; facts come from the whole tree.
 
@@ -29,4 +47,5 @@ def command(
     options, display = read_settings(context, existing_folder(tree))
     result = scan((*paths, *files), tree, options)
     pages = rule_pages(load_rules(load_model(options.models), options.rules))
-    context.exit(finish(result, Context(rules=pages), display))
+    status = finish(result, Context(rules=pages), display)
+    context.exit(0 if kbuild else status)
