@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analyzer.interleave.automaton import Context, Place
+from analyzer.interleave.automaton import Atom, Context, Place
 from analyzer.interleave.encoding import Code, CompiledEdge, Condition, Encoding, encode
 from analyzer.interleave.page import Invariant, Page
 from analyzer.interleave.shortest import Transition, clearest_trace
@@ -23,12 +23,13 @@ DEFAULT_MAX_STATES = 200_000
 
 @dataclass(frozen=True, slots=True)
 class TraceStep:
-    """One step of one context; `context` is its name."""
+    """One step of one context; `context` is its name, `atoms` what the step asked and did."""
 
     context: str
     role: str
     place: Place | None
     text: str
+    atoms: tuple[Atom, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,11 @@ class _Search:
     def _trace_to(self, last: list[Transition]) -> tuple[TraceStep, ...]:
         return tuple(
             TraceStep(
-                self._contexts[step.context].name, self._contexts[step.context].role, step.edge.place, step.edge.text
+                self._contexts[step.context].name,
+                self._contexts[step.context].role,
+                step.edge.place,
+                step.edge.text,
+                step.edge.atoms,
             )
             for step in clearest_trace(self._encoding.initial, self._predecessors, last)
         )
