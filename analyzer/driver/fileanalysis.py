@@ -18,6 +18,7 @@ import msgspec
 
 from analyzer.cfg import Idioms, build_cfg
 from analyzer.checks import Candidate, ask_rules
+from analyzer.checks.structural import structural_callees, structural_findings
 from analyzer.dataflow import (
     Analysis,
     EntryState,
@@ -29,7 +30,7 @@ from analyzer.dataflow import (
     make_knowledge,
 )
 from analyzer.driver.contracts import entry_states, operation_summary
-from analyzer.findings import Skipped
+from analyzer.findings import Finding, Skipped
 from analyzer.ir import Function
 from analyzer.program import CallbackContract, OperationBinding, call_names, call_order, read_operations
 from analyzer.rulespec import Model, Rule
@@ -203,6 +204,7 @@ class _FileAnalysis:
                 sights = [sight for analysis in analyses for sight in analysis.sights]
                 if sights:
                     candidates += ask_rules(sights, self.setting.rules, lowered.source, name)
+        candidates += map(Candidate, self._structural_findings())
         for name in sorted(self.job.measure):
             self._measure(name)
         header = self.job.path.endswith(".h")
@@ -219,6 +221,22 @@ class _FileAnalysis:
             kept=tuple(self.kept[name] for name in sorted(self.kept)),
             skipped=tuple(sorted(self.skipped, key=lambda s: s.sort_key)),
             functions=sum(len(v) for v in self.analysed.values()),
+        )
+
+    def _structural_findings(self) -> tuple[Finding, ...]:
+        """Ask about the shape of what was analysed, and of what the model or the questions name."""
+        lowered, words = self.lowered, structural_callees()
+        functions: dict[str, tuple[Function, ...]] = {}
+        for name, items in lowered.definitions.items():
+            if not (name in self.analysed or name in self.job.hits or lowered.callees[name] & words):
+                continue
+            for item in items:
+                try:
+                    functions[name] = functions.get(name, ()) + functions_of(lowered, item, self.idioms)
+                except (AnalyzerError, RecursionError):
+                    self._skip_function(item, "could not be parsed")
+        return structural_findings(
+            lowered.source, functions, self.bindings, self.setting.model, self.setting.rules
         )
 
     def _bindings(self) -> tuple[OperationBinding, ...]:
@@ -282,6 +300,8 @@ class _FileAnalysis:
                 self._skip_function(item, "too many paths: the bound on steps was hit")
             if unparsed := max((function.unparsed for function in variants), default=0):
                 self._skip_function(item, f"{unparsed} statement(s) could not be parsed")
+            if not item.is_macro and not self.lowered.source.data[item.body : item.end].rstrip().endswith(b"}"):
+                self._skip_function(item, "the file ends within it")
             analysed.append((item, analyses))
             summaries.append(join_summaries(name, [a.summary for a in analyses]))
         self.analysed[name] = analysed

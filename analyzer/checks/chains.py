@@ -1,0 +1,62 @@
+"""Questions about walks along a chain of pages, each of which is locked on the way."""
+
+from collections.abc import Iterator
+
+from analyzer.checks.lists import reachable_after
+from analyzer.checks.shape import FileShape, callee_name, calls_of, names_in, reachable, single_values
+from analyzer.findings import Finding
+from analyzer.ir import Assign, Call, Function, Name
+
+
+def chain_findings(shape: FileShape) -> Iterator[Finding]:
+    """Yield loops that sleep for the lock of a page that was reached through the page before it.
+
+    While it sleeps the chain can be rewritten and the page freed. A reference to the page, or any other
+    lock taken before the loop, is taken to protect the chain.
+    """
+    sleeping = frozenset(
+        p.callee for e in shape.model.events if e.name == "lock" and not e.conditional for p in e.calls
+    )
+    for function in shape.variants():
+        for number, call in calls_of(function):
+            if callee_name(call) not in sleeping or not call.arguments or not isinstance(call.arguments[0], Name):
+                continue
+            page = call.arguments[0].name
+            if _walks(shape, function, number, page) and not _protected(shape, function, number, page, sleeping):
+                yield from shape.finding("page-chain-lock-race", call.at, function.name, page)
+
+
+def _walks(shape: FileShape, function: Function, number: int, page: str) -> bool:
+    """Tell whether the page gets its next value from itself in a loop around the block."""
+    if number not in reachable_after(function, number):
+        return False
+    values = single_values(function)
+    same = {p.callee for p in shape.model.same}
+    around = reachable_after(function, number)
+    for other in around:
+        if number not in reachable_after(function, other):
+            continue
+        for instruction in function.blocks[other].instructions:
+            if not isinstance(instruction, Assign) or instruction.target != Name(page):
+                continue
+            value = instruction.value
+            source = values.get(value.name) if isinstance(value, Name) else value
+            if isinstance(source, Call):
+                if callee_name(source) not in same and any(a == Name(page) for a in source.arguments):
+                    return True
+            elif source is not None and source != Name(page) and page in names_in(source):
+                return True
+    return False
+
+
+def _protected(shape: FileShape, function: Function, number: int, page: str, sleeping: frozenset[str]) -> bool:
+    words = shape.protocol.chains
+    page_locks = sleeping | shape.callees_of("unlock", "trylock")
+    for other, call in calls_of(function):
+        name = callee_name(call)
+        if name in words.pins and any(a == Name(page) for a in call.arguments):
+            return True
+        if words.lock_word in name and name not in page_locks and "unlock" not in name:
+            if number in reachable(function, other, lambda _: False):
+                return True
+    return False

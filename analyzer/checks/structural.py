@@ -1,0 +1,41 @@
+"""Questions that no state of a page answers: the shape of callbacks, tables, flag words, lists and chains."""
+
+from collections.abc import Mapping
+
+from analyzer.checks.callbacks import callback_findings
+from analyzer.checks.chains import chain_findings
+from analyzer.checks.lists import list_findings
+from analyzer.checks.marks import mark_findings
+from analyzer.checks.shape import FileShape
+from analyzer.checks.tables import table_findings
+from analyzer.findings import Finding
+from analyzer.ir import Function
+from analyzer.program import OperationBinding
+from analyzer.rulespec import Model, Rule
+from analyzer.rulespec.protocol import load_protocol
+from analyzer.source import SourceText
+
+_FAMILIES = (callback_findings, chain_findings, list_findings, mark_findings, table_findings)
+
+
+def structural_callees() -> frozenset[str]:
+    """Return the callees that make a function worth lowering for the questions here, beside the model's names."""
+    protocol = load_protocol()
+    return protocol.flags.nonatomic | protocol.lists.put_back | protocol.lists.pages
+
+
+def structural_findings(
+    source: SourceText,
+    functions: Mapping[str, tuple[Function, ...]],
+    bindings: tuple[OperationBinding, ...],
+    model: Model,
+    rules: tuple[Rule, ...],
+) -> tuple[Finding, ...]:
+    """Return the findings of one file, sorted and without doubles.
+
+    `functions` are the lowered functions of the file, `model` is that of the tree. A rule that is not among
+    `rules` is not asked.
+    """
+    shape = FileShape(source, functions, bindings, model, load_protocol(), {rule.id: rule for rule in rules})
+    found = {finding for family in _FAMILIES for finding in family(shape)}
+    return tuple(sorted(found, key=lambda f: f.sort_key))

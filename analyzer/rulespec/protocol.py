@@ -1,0 +1,87 @@
+"""Words of the questions about the shape of code: `rules/protocol.toml`.
+
+The model says what happens to the state of a page; here stand the names that
+a question needs when it is about order, tables or flags rather than states.
+"""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+from analyzer.source import RuleError
+
+_FILE = "protocol.toml"
+
+
+class Operations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Fields of an operations table that the core calls without a test; each in all its spellings."""
+
+    isolate: frozenset[str]
+    migrate: frozenset[str]
+    putback: frozenset[str]
+
+
+class CallbackWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """What matters inside a callback.
+
+    retry: the errno that is not final; success: named constants that are 0.
+    harmless: callees that neither clear a mark nor drop a reference of a page passed to them.
+    """
+
+    retry: str
+    success: frozenset[str]
+    try_words: tuple[str, ...]
+    no_liveness_test: frozenset[str]
+    harmless: frozenset[str]
+    list_field: str
+    list_changes: frozenset[str]
+
+
+class FlagWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bits of page flags: those of the protocol, those that none of them may alias, and how they are written."""
+
+    protocol: frozenset[str]
+    reserved: frozenset[str]
+    word: str
+    prefix: str
+    nonatomic: frozenset[str]
+
+
+class ListWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """Functions on lists of isolated pages."""
+
+    put_back: frozenset[str]
+    migrate: frozenset[str]
+    empty_test: frozenset[str]
+    reset: frozenset[str]
+    pages: frozenset[str]
+    type: str
+
+
+class ChainWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """What makes the walk along a chain of pages safe: a reference, or a call with `lock_word` in its name."""
+
+    pins: frozenset[str]
+    lock_word: str
+
+
+class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All words of `rules/protocol.toml`."""
+
+    operations: Operations
+    callback: CallbackWords
+    flags: FlagWords
+    lists: ListWords
+    chains: ChainWords
+
+
+@cache
+def load_protocol() -> Protocol:
+    """Return the words that ship with pagelint; raise RuleError naming file and key."""
+    text = (files("analyzer.rules") / _FILE).read_text("utf-8")
+    try:
+        return msgspec.convert(tomllib.loads(text), Protocol)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise RuleError(f"rules/{_FILE}: {error}") from error
