@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from analyzer.dataflow import Sight
-from analyzer.findings import Finding, Step
+from analyzer.findings import Confidence, Finding, Step
 from analyzer.rulespec import Rule
 from analyzer.source import SourceText
 
@@ -61,7 +61,7 @@ def _finding(rule: Rule, sight: Sight, source: SourceText, function: str) -> Fin
     return Finding(
         rule=rule.id,
         severity=rule.severity,
-        confidence=rule.confidence,
+        confidence=Confidence.LOW if rule.doubtful(sight.facts) else rule.confidence,
         file=source.path,
         line=line,
         column=column,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from analyzer.checks.shape import FileShape, callee_name, calls_of, reachable, test_of
 from analyzer.findings import Finding
 from analyzer.ir import Addr, Branch, Call, Deref, Expr, Field, Function, Name, Return, successors
-from analyzer.rulespec import ANY, ZERO, Event
+from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO, Event
 
 
 def list_findings(shape: FileShape) -> Iterator[Finding]:
@@ -82,7 +82,10 @@ def _filled_returns(shape: FileShape, function: Function, name: str) -> list[int
 
 
 def _empty_edge(shape: FileShape, function: Function, number: int, name: str) -> int | None:
-    """Return the successor on which the list is empty: it was tested, or all of it was migrated."""
+    """Return the successor on which the list is empty: it was tested, all of it was migrated, or nothing was listed.
+
+    A call that got the list and came to nothing (0, false) is taken to have listed nothing.
+    """
     words = shape.protocol.lists
     terminator = function.blocks[number].terminator
     test = test_of(function, number)
@@ -93,7 +96,7 @@ def _empty_edge(shape: FileShape, function: Function, number: int, name: str) ->
         return None
     if callee in words.empty_test:
         return terminator.false if test.true_mask == ZERO else terminator.true
-    if callee in words.migrate:
+    if test.true_mask in (ZERO, POSITIVE | NEGATIVE):
         return terminator.true if test.true_mask == ZERO else terminator.false
     return None
 
