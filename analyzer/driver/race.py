@@ -204,7 +204,7 @@ class _DriverSearch:
             try:
                 extracted = self._extract(ISOLATORS[0], "isolator", definition)
             except AnalyzerError as error:
-                reason = str(error)
+                reason = str(error); print("CAND", definition.key, reason)
                 continue
             callbacks = {a.name for e in extracted.context.edges for a in e.atoms if a.op is Op.CALLBACK}
             if "isolate" not in callbacks:

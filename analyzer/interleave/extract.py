@@ -57,6 +57,7 @@ from analyzer.ir import (
     Return,
     Switch,
     Unary,
+    successors,
 )
 from analyzer.source import AnalyzerError, LimitExceeded
 
@@ -350,6 +351,8 @@ class _Extraction:
             return Outcome(onward, (PUT,), text, place)
         if onward.references:
             return Outcome(onward._replace(references=onward.references - 1), (PUT,), text, place)
+        if self.is_owner and not onward.released:
+            return Outcome(onward)  # a page that was never offered: another one
         atoms = (PUT,) if onward.released else (DISOWN, PUT)
         return Outcome(onward._replace(released=True, dropped=True), atoms, text, place)
 
@@ -542,6 +545,9 @@ class _Extraction:
                     yield from rounds
                     return
                 known = _truth(self._value(configuration, condition))
+                if known is None and self.is_owner and (round_one := self._first_round(configuration, routine)) is not None:
+                    yield Outcome(round_one)
+                    return
                 for holds, to in ((True, true), (False, false)):
                     if known in (None, holds):
                         yield Outcome(self._goto(self._learn(configuration, condition, holds), routine, to))
@@ -618,6 +624,16 @@ class _Extraction:
             yield leave
         else:
             yield leave
+
+    def _first_round(self, configuration: Configuration, routine: Routine) -> Configuration | None:
+        """Go into a loop over an owner's pages, which it has one of at least; None if there is no such choice here."""
+        frame = configuration.frames[-1]
+        body = routine.loops.get(frame.block, frozenset())
+        entered = f"%visited{frame.block}"
+        inside = [to for to in successors(routine.function.blocks[frame.block].terminator) if to in body]
+        if len(inside) != 1 or entered in dict(frame.values) or not routine.calls(body) & self.page_calls:
+            return None
+        return self._goto(_assign(configuration, entered, ONE), routine, inside[0])
 
     def _head(self, configuration: Configuration, text: str) -> Value:
         """Return the value of a list's head that is known as text."""

@@ -49,6 +49,15 @@ class Routine:
             loops[int(head)] = frozenset(body)
         return loops
 
+    def calls(self, blocks: Iterable[int]) -> frozenset[str]:
+        """Return the names that some blocks call by name."""
+        return frozenset(
+            instruction.callee.name
+            for number in blocks
+            for instruction in self.function.blocks[number].instructions
+            if isinstance(instruction, Call) and isinstance(instruction.callee, Name)
+        )
+
     def place(self, at: int) -> Place:
         """Return where an offset stands."""
         line, _ = self.source.position(at)
@@ -111,6 +120,7 @@ class Routines:
         self._by_name: dict[str, list[Definition]] = {}
         self._lowered: dict[tuple[str, int], Routine] = {}
         self._closures: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
+        self._reached: dict[tuple[str, str], frozenset[str]] = {}
         for path in sorted(texts):
             items = outline(SourceText(path, texts[path]))
             self.outlines[path] = items
@@ -159,12 +169,14 @@ class Routines:
 
     def reached_names(self, definition: Definition) -> frozenset[str]:
         """Return every name that a function calls, itself or through others."""
-        names: set[str] = set()
-        for file, name in self.closure(definition):
-            for found in self._by_name[name]:
-                if found.file == file:
-                    names |= found.callees
-        return frozenset(names)
+        if definition.key not in self._reached:
+            names: set[str] = set()
+            for file, name in self.closure(definition):
+                for found in self._by_name[name]:
+                    if found.file == file:
+                        names |= found.callees
+            self._reached[definition.key] = frozenset(names)
+        return self._reached[definition.key]
 
     def size(self, definition: Definition) -> int:
         """Return how many bytes of C a function reaches."""
