@@ -25,7 +25,6 @@ from analyzer.interleave import (
     Page,
     SearchResult,
     Violation,
-    compress,
     finding_steps,
     only_while_owned,
     search,
@@ -204,7 +203,7 @@ class _DriverSearch:
             try:
                 extracted = self._extract(ISOLATORS[0], "isolator", definition)
             except AnalyzerError as error:
-                reason = str(error); print("CAND", definition.key, reason)
+                reason = str(error)
                 continue
             callbacks = {a.name for e in extracted.context.edges for a in e.atoms if a.op is Op.CALLBACK}
             if "isolate" not in callbacks:
@@ -238,10 +237,8 @@ class _DriverSearch:
             if alone := self._alone(extracted, owner=True):
                 self._note(f"{definition.item.name}() left out: alone it gives {alone}")
                 continue
-            shape = compress(extracted.context)
-            key = (shape.entry, shape.edges)
-            if key not in seen:
-                seen.add(key)
+            if extracted.context.edges not in seen:
+                seen.add(extracted.context.edges)
                 yield definition, extracted
 
     def _mentioned(self, definition: Definition) -> frozenset[str]:
@@ -290,8 +287,8 @@ class _DriverSearch:
 
     def _describe(self, names: str, role: str, definition: Definition, extracted: Extracted) -> None:
         functions = ", ".join(f"{p.function} ({p.file}:{p.line})" for p in extracted.functions)
-        edges = len(compress(extracted.context).edges)
-        self._note(f"{role} {names} is {definition.item.name}(), {edges} steps out of {functions}")
+        steps = len(extracted.context.edges)
+        self._note(f"{role} {names} is {definition.item.name}(), {steps} steps out of {functions}")
 
     def _finding(self, violation: Violation) -> Finding:
         steps = finding_steps(violation)

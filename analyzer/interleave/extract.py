@@ -39,6 +39,7 @@ from analyzer.interleave.automaton import (
     set_flag,
 )
 from analyzer.interleave.routines import Routine, Routines
+from analyzer.interleave.transform import compress
 from analyzer.interleave.vocabulary import Callbacks, Vocabulary
 from analyzer.ir import (
     Addr,
@@ -123,7 +124,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class Extracted:
-    """A context, the functions that went into it, and the owner's locks under which something happens to T."""
+    """A context, compressed, the functions that went into it, and the owner's locks under which something happens to T."""
 
     context: Context
     functions: tuple[Place, ...]
@@ -178,7 +179,7 @@ class _Extraction:
                     seen.add(after)
                     pending.append(after)
         places = tuple(routine.place(routine.function.at) for routine in self.used)
-        return Extracted(builder.build(start), places, frozenset(self.guarding), frozenset(steps))
+        return Extracted(compress(builder.build(start)), places, frozenset(self.guarding), frozenset(steps))
 
     # -- frames
 
@@ -262,6 +263,8 @@ class _Extraction:
             yield Outcome(_assign(onward, call.result, values[0] or first))
         elif name in pages.never:
             yield Outcome(_assign(onward, call.result, ZERO if first == THE_PAGE else None))
+        elif name in pages.always:
+            yield Outcome(_assign(onward, call.result, ONE))
         elif name in pages.fresh:
             yield Outcome(_assign(onward, call.result, OTHER_PAGE))
             yield Outcome(_assign(onward, call.result, ZERO))
@@ -528,7 +531,7 @@ class _Extraction:
         if OTHER_PAGE in values:
             return False
         if onward.listed:
-            return bool(names & self.sources)
+            return onward.listed in {_list_key(value) for value in values if value} and bool(names & self.sources)
         return not onward.seen and bool(names & self.words.pages.sources)
 
     # -- control flow

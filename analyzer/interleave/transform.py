@@ -19,23 +19,23 @@ def compress(context: Context) -> Context:
 
 def _without_silent_edges(context: Context) -> Context:
     outgoing = context.edges_by_source()
-    closure = {node: _silently_reachable(node, outgoing) for node in context.nodes}
-    edges = {
-        node: tuple(
-            dict.fromkeys(
-                replace(edge, source=node) for near in closure[node] for edge in outgoing.get(near, ()) if edge.atoms
-            )
-        )
-        for node in context.nodes
-    }
-    reachable = _reachable(context.entry, edges)
     labels: dict[int, list[str]] = {}
     for label, node in context.exits:
         labels.setdefault(node, []).append(label)
-    exits = dict.fromkeys(
-        (label, node) for node in reachable for near in closure[node] for label in labels.get(near, ())
-    )
-    return replace(context, edges=tuple(edge for node in reachable for edge in edges[node]), exits=tuple(exits))
+    edges: dict[int, tuple[Edge, ...]] = {}
+    exits: dict[tuple[str, int], None] = {}
+    pending = [context.entry]
+    while pending:
+        node = pending.pop()
+        if node in edges:
+            continue
+        near = _silently_reachable(node, outgoing)
+        steps = (edge for other in near for edge in outgoing.get(other, ()) if edge.atoms)
+        edges[node] = tuple(dict.fromkeys(replace(edge, source=node) for edge in steps))
+        exits.update(dict.fromkeys((label, node) for other in near for label in labels.get(other, ())))
+        pending.extend(edge.target for edge in edges[node])
+    kept = tuple(edge for node in _reachable(context.entry, edges) for edge in edges[node])
+    return replace(context, edges=kept, exits=tuple(exits))
 
 
 def _silently_reachable(start: int, outgoing: Mapping[int, tuple[Edge, ...]]) -> tuple[int, ...]:

@@ -46,7 +46,7 @@ class Pages(_Table, frozen=True):
 
     identity: functions that return the page they are given; identity_fields: members that are the same page;
     sources: functions that make a page out of something else; fresh: allocators;
-    never: tests that a movable page fails; zero: constants that are zero;
+    never: tests that a movable page fails; always: tests that hold in a kernel that isolates pages; zero: constants that are zero;
     owner_fields: members that are the owner's, NULL once it has released the page.
     """
 
@@ -55,6 +55,7 @@ class Pages(_Table, frozen=True):
     sources: frozenset[str]
     fresh: frozenset[str]
     never: frozenset[str]
+    always: frozenset[str]
     zero: frozenset[str]
     owner_fields: frozenset[str]
 
