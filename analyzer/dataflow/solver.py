@@ -18,11 +18,11 @@ import msgspec
 from analyzer.dataflow.knowledge import Knowledge
 from analyzer.dataflow.liveness import fields_in, live_in
 from analyzer.dataflow.observe import Sight, receivers, unwind
-from analyzer.dataflow.state import UNKNOWN, Object, State, join
+from analyzer.dataflow.state import ROUND, UNKNOWN, Object, State, Trail, join
 from analyzer.dataflow.ambiguity import blur_ambiguous
 from analyzer.dataflow.summary import Case, Change, Effect, Guard, Path, Summary, merge_cases
-from analyzer.dataflow.transfer import Transfer
-from analyzer.dataflow.values import Value, contains, flag_name, flag_value, loaded_keys, parts, root, show_value
+from analyzer.dataflow.transfer import Transfer, from_memory
+from analyzer.dataflow.values import Value, built_on, contains, flag_name, flag_value, loaded_keys, parts, root, show_value
 from analyzer.ir import Assign, Block, Branch, Function, Jump, Return, Switch
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
@@ -259,6 +259,9 @@ class _Solver:
         tested = self._tested_fields(head, last)
         for fact in [f for f in state.facts if f not in state.objects and loaded_keys(f) & tested]:
             del state.facts[fact]
+        for value, item in state.objects.items():
+            if item.trail is not None and item.trail.event != ROUND:
+                state.objects[value] = item._replace(trail=Trail(item.trail, item.trail.at, "", ROUND))
         used = {p for v in (*state.objects, *state.env.values(), *state.heap.values()) for p in parts(v) if p[0] == "j"}
         for name in sorted(state.env):
             merged: Value = ("j", head, name)
@@ -391,10 +394,10 @@ class _Solver:
         direct = self._initial_path(value)
         if direct is not None:
             return direct, False
-        if returned is not None and (returned == value or contains(returned, value)):
+        if returned is not None and built_on(returned, value):
             return ("ret",), False
         for (base, key), held in sorted(state.heap.items(), key=repr):
-            if not contains(held, value):
+            if not built_on(held, value):
                 continue
             prefix = self._initial_path(base)
             if prefix is None and returned is not None and base == returned:
@@ -449,6 +452,7 @@ class _Solver:
             "on-error": leaving.mask == NEGATIVE,
             "fresh": root(value)[0] in ("r", "u", "x"),
             "in-callback": bool(self.entries),
+            "from-memory": from_memory(value),
             "through-field": path is not None and len(path) > 1,
             "settled-elsewhere": self._settled_elsewhere(leaving, value, self.knowledge.facet_index[facet]),
         }

@@ -21,6 +21,10 @@ UNKNOWN = "?"
 """State of a facet about which nothing may be concluded."""
 
 
+ROUND = "(round)"
+"""Event name of a trail step that says that a loop went round."""
+
+
 class Trail(NamedTuple):
     """What happened to an object, newest first."""
 

@@ -78,6 +78,8 @@ class Summary(msgspec.Struct, frozen=True, array_like=True):
     opaque: bool = False
     keeps: frozenset[int] = frozenset()
     noreturn: bool = False
+    view: str = ""
+    """The view of the model that the facet numbers belong to."""
 
     @property
     def trivial(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from analyzer.dataflow.knowledge import Knowledge
 from analyzer.dataflow.observe import Sight, receivers, unwind
-from analyzer.dataflow.state import UNKNOWN, Object, State, Trail
+from analyzer.dataflow.state import ROUND, UNKNOWN, Object, State, Trail
 from analyzer.dataflow.summary import Case, Effect, Summary
 from analyzer.dataflow.values import (
     FALSE_VALUE,
@@ -329,7 +329,9 @@ class Transfer:
         assert self.report is not None
         facts = self.facts_of(item)
         facts |= {"event": event, "through-call": bool(callee), "handed-over": item.escaped}
-        facts["went-round"] = item.trail is not None and not item.trail.place and item.trail.at >= self.at
+        facts["went-round"] = went_round(item.trail)
+        facts["from-memory"] = from_memory(value)
+        facts["by-callee"] = item.trail is not None and item.trail.place is not None
         facts["fresh"] = root(value)[0] in ("r", "u", "x")
         name = state.name_of(value)
         subject = name if name and not name.startswith("%") else show_value(value)
@@ -369,7 +371,7 @@ class Transfer:
             facet.name: None if s == UNKNOWN else s
             for facet, s in zip(self.knowledge.facets, item.states, strict=True)
         }
-        facts["last-event"] = item.trail.event if item.trail is not None else ""
+        facts["last-event"] = next((e for e in _events(item.trail) if e != ROUND), "")
         return facts
 
     # -- calls
@@ -429,13 +431,19 @@ class Transfer:
                     item = after.objects.get(value)
                     if item is not None:
                         after.objects[value] = self.handed_over(item)
-        if name and not matched and not (summary is not None and summary.cases):
+        if name and not matched:
+            cases = summary.cases if summary is not None else ()
+            covered = {effect.path[0] for case in cases for effect in case.effects}
             for after in states:
-                self._remember_receiver(after, name, arguments)
+                self._remember_receiver(after, name, arguments, covered)
         return states
 
-    def _remember_receiver(self, state: State, name: str, arguments: list[Value]) -> None:
+    def _remember_receiver(
+        self, state: State, name: str, arguments: list[Value], covered: set[int | str]
+    ) -> None:
         for position, value in enumerate(arguments):
+            if position in covered:
+                continue
             item = state.objects.get(value)
             if item is not None and not item.escaped and (item.acquired or value in self.watched):
                 known = self.knowledge.keeps(name, self.function.file, position)
@@ -720,3 +728,20 @@ class Transfer:
 
     def _step(self, value: Value, key: Key) -> Value:
         return value if key == "*" else ("A", value, key)
+
+
+def _events(trail: Trail | None) -> Iterable[str]:
+    while trail is not None:
+        if trail.event:
+            yield trail.event
+        trail = trail.before
+
+
+def went_round(trail: Trail | None) -> bool:
+    """Tell whether a loop went round since the last thing that happened to the page."""
+    return next(iter(_events(trail)), "") == ROUND
+
+
+def from_memory(value: Value) -> bool:
+    """Tell whether a page was found in memory (a field, a batch), and not by a parameter or a call's result."""
+    return value[0] == "l" or (value[0] == "u" and "/" in str(value[-1])) or (value[0] == "x" and from_memory(value[1]))  # type: ignore[arg-type]

@@ -59,6 +59,15 @@ def contains(value: Value, part: Value) -> bool:
     return part in parts(value)
 
 
+def built_on(value: Value, part: Value) -> bool:
+    """Tell whether `value` is `part`, its address, or computed from it; what is read through it does not count."""
+    if value == part:
+        return True
+    if value[0] in ("l", "x"):
+        return False
+    return any(isinstance(item, tuple) and bool(item) and built_on(item, part) for item in value)
+
+
 def replace_value(value: Value, old: Value, new: Value) -> Value:
     """Return `value` with every occurrence of `old` replaced."""
     if value == old:

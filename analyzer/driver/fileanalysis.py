@@ -42,6 +42,36 @@ _WORD = re.compile(rb"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
+class ViewSetting:
+    """One view of the model, the rules that ask of it, and the names whose mention matters to it."""
+
+    name: str
+    model: Model
+    rules: tuple[Rule, ...]
+    names: frozenset[str]
+    beside: frozenset[str]
+
+
+def view_settings(model: Model, rules: tuple[Rule, ...]) -> tuple[ViewSetting, ...]:
+    """Return the views of a model; a rule belongs to the first view that has all facets that it names."""
+    facets = frozenset(f.name for f in model.facets)
+    views = model.all_views()
+    homes: dict[str, list[Rule]] = {view.name: [] for view in views}
+    for rule in rules:
+        named = rule.asks_of(facets)
+        home = next((v for v in views if rule.facet in v.facets and named <= {*v.facets, *v.beside}), None)
+        home = home or next((v for v in views if named <= {*v.facets, *v.beside}), views[0] if views else None)
+        if home is not None:
+            homes[home.name].append(rule)
+    found = []
+    for view in views:
+        part = model.project(view)
+        own = {p.callee for e in part.events if e.facet in view.facets for p in e.calls} - model.pure
+        found.append(ViewSetting(view.name, part, tuple(homes[view.name]), frozenset(own), part.names() - own))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
 class Setting:
     """What all jobs of one run share."""
 
@@ -50,6 +80,7 @@ class Setting:
     rules: tuple[Rule, ...]
     contracts: Mapping[tuple[str, str], CallbackContract]
     registrars: frozenset[str] = frozenset()
+    views: tuple[ViewSetting, ...] = ()
     contract_facet: str = "lock"
 
 
@@ -109,7 +140,7 @@ class _Lowered:
     callees: dict[str, frozenset[str]]
     definitions: dict[str, list[FunctionText]]
     functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
-    analyses: dict[int, _Remembered] = field(default_factory=dict)
+    analyses: dict[tuple[str, int], _Remembered] = field(default_factory=dict)
 
 
 _MEMO: OrderedDict[tuple[str, bytes], _Lowered] = OrderedDict()
@@ -167,7 +198,27 @@ def analyse_file(setting: Setting, job: FileJob) -> FileResult:
         return FileResult(job.path, skipped=(_skip(job.path, None, None, str(error)),))
     if b"\0" in data[:65536]:
         return FileResult(job.path, skipped=(_skip(job.path, None, None, "binary file"),))
-    return _FileAnalysis(setting, job, lower_file(job.path, data)).run()
+    lowered = lower_file(job.path, data)
+    whole = _FileAnalysis(setting, setting.views[0], job, lowered).run(first=True)
+    for view in setting.views[1:]:
+        if _concerns(view, job):
+            whole = _merge(whole, _FileAnalysis(setting, view, job, lowered).run(first=False))
+    return whole
+
+
+def _concerns(view: ViewSetting, job: FileJob) -> bool:
+    """Tell whether a file mentions something that only this view looks at."""
+    return bool(job.hits & view.names) or any(s.view == view.name for found in job.summaries.values() for s in found)
+
+
+def _merge(left: FileResult, right: FileResult) -> FileResult:
+    return msgspec.structs.replace(
+        left,
+        candidates=tuple(sorted({*left.candidates, *right.candidates}, key=lambda c: (c.finding.sort_key, c.asks))),
+        summaries=(*left.summaries, *right.summaries),
+        skipped=tuple(sorted({*left.skipped, *right.skipped}, key=lambda s: s.sort_key)),
+        functions=max(left.functions, right.functions),
+    )
 
 
 def _skip(path: str, function: str | None, line: int | None, reason: str) -> Skipped:
@@ -175,8 +226,9 @@ def _skip(path: str, function: str | None, line: int | None, reason: str) -> Ski
 
 
 class _FileAnalysis:
-    def __init__(self, setting: Setting, job: FileJob, lowered: _Lowered) -> None:
+    def __init__(self, setting: Setting, view: ViewSetting, job: FileJob, lowered: _Lowered) -> None:
         self.setting = setting
+        self.view = view
         self.job = job
         self.lowered = lowered
         self.idioms = idioms_of(setting.model)
@@ -185,13 +237,14 @@ class _FileAnalysis:
         self.kept: dict[str, Kept] = {}
         self.bindings = self._bindings()
         self.knowledge: Knowledge = make_knowledge(
-            setting.model, self._summary_of, self._operation_of, self._keeps
+            view.model, self._summary_of, self._operation_of, self._keeps
         )
         self.skipped: list[Skipped] = []
         self.asked: dict[str, Summary | None] = {}
         self.analysed: dict[str, list[tuple[FunctionText, list[Analysis]]]] = {}
 
-    def run(self) -> FileResult:
+    def run(self, first: bool) -> FileResult:
+        """Analyse the file in this view; the `first` view also answers what is not a matter of facets."""
         lowered = self.lowered
         interesting = self._interesting()
         for component in call_order(sorted(lowered.definitions), lowered.callees):
@@ -203,13 +256,14 @@ class _FileAnalysis:
             for _, analyses in self.analysed[name]:
                 sights = [sight for analysis in analyses for sight in analysis.sights]
                 if sights:
-                    candidates += ask_rules(sights, self.setting.rules, lowered.source, name)
-        candidates += map(Candidate, self._structural_findings())
-        for name in sorted(self.job.measure):
-            self._measure(name)
+                    candidates += ask_rules(sights, self.view.rules, lowered.source, name)
+        if first:
+            candidates += map(Candidate, self._structural_findings())
+            for name in sorted(self.job.measure):
+                self._measure(name)
         header = self.job.path.endswith(".h")
         summaries = tuple(
-            summary
+            msgspec.structs.replace(summary, view=self.view.name)
             for name, summary in sorted(self.local.items())
             if not summary.trivial and (header or not all(d.is_static or d.is_macro for d in lowered.definitions[name]))
         )
@@ -227,8 +281,10 @@ class _FileAnalysis:
         """Ask about the shape of what was analysed, and of what the model or the questions name."""
         lowered, words = self.lowered, structural_callees()
         functions: dict[str, tuple[Function, ...]] = {}
+        words |= self.job.hits
+        bound = {binding.function for binding in self.bindings}
         for name, items in lowered.definitions.items():
-            if not (name in self.analysed or name in self.job.hits or lowered.callees[name] & words):
+            if not (name in words or name in bound or lowered.callees[name] & words):
                 continue
             for item in items:
                 try:
@@ -252,7 +308,13 @@ class _FileAnalysis:
         return here | set(self.job.bindings.get(name, ()))
 
     def _interesting(self) -> frozenset[str]:
-        return self.job.hits
+        summarised = {n for n, found in self.job.summaries.items() if any(s.view == self.view.name for s in found)}
+        operations = {n for n in self.job.hits if n.startswith("->")} if self._has_contract_facet else set()
+        return self.job.hits & (self.view.names | self.view.beside | summarised | operations)
+
+    @property
+    def _has_contract_facet(self) -> bool:
+        return any(f.name == self.setting.contract_facet for f in self.view.model.facets)
 
     def _matters(self, name: str, interesting: frozenset[str]) -> bool:
         callees = self.lowered.callees[name]
@@ -262,7 +324,7 @@ class _FileAnalysis:
             return True
         if any(self._calls_parameter(item, callees) for item in self.lowered.definitions[name]):
             return True
-        return any(key in self.setting.contracts for key in self._bound(name))
+        return self._has_contract_facet and any(key in self.setting.contracts for key in self._bound(name))
 
     def _calls_parameter(self, item: FunctionText, callees: frozenset[str]) -> bool:
         """Tell whether a function with a page parameter calls a function that its caller passed in."""
@@ -311,7 +373,7 @@ class _FileAnalysis:
     def _analyse_variants(self, item: FunctionText, variants: tuple[Function, ...]) -> list[Analysis]:
         """Analyse a function, or take what this process remembers when nothing it asked has another answer now."""
         entries = tuple(self._entries(function) for function in variants)
-        known = self.lowered.analyses.get(item.start)
+        known = self.lowered.analyses.get((self.view.name, item.start))
         if (
             known is not None
             and known.setting == id(self.setting)
@@ -321,15 +383,15 @@ class _FileAnalysis:
             return known.analyses
         self.asked = {}
         analyses = [analyse(f, self.knowledge, e) for f, e in zip(variants, entries, strict=True)]
-        self.lowered.analyses[item.start] = _Remembered(id(self.setting), self.asked, entries, analyses)
+        self.lowered.analyses[(self.view.name, item.start)] = _Remembered(id(self.setting), self.asked, entries, analyses)
         return analyses
 
     def _promised(self, name: str) -> Summary | None:
         """Return what a callback's contract says of it when it may unlock on completion, which no code here shows."""
-        for key in sorted(self._bound(name)):
+        for key in sorted(self._bound(name)) if self._has_contract_facet else ():
             contract = self.setting.contracts.get(key)
             if contract is not None and contract.asynchronous:
-                return operation_summary(key[1], self.setting.contracts, self.setting.model, self.setting.contract_facet)
+                return operation_summary(key[1], self.setting.contracts, self.view.model, self.setting.contract_facet)
         return None
 
     def _skip_function(self, item: FunctionText, reason: str) -> None:
@@ -355,8 +417,8 @@ class _FileAnalysis:
             return None if local.trivial else local
         if name in self.joined:
             return self.joined[name]
-        others = self.job.summaries.get(name, ())
-        found = join_summaries(name, list(others)) if others else None
+        others = [s for s in self.job.summaries.get(name, ()) if s.view == self.view.name]
+        found = join_summaries(name, others) if others else None
         if found is not None and found.trivial:
             found = None
         self.joined[name] = found
@@ -365,7 +427,7 @@ class _FileAnalysis:
     def _operation_of(self, name: str) -> Summary | None:
         known = self.job.operations.get(name)
         return known if known is not None else operation_summary(
-            name, self.setting.contracts, self.setting.model, self.setting.contract_facet
+            name, self.setting.contracts, self.view.model, self.setting.contract_facet
         )
 
     def _keeps(self, name: str, file: str, position: int) -> bool | None:

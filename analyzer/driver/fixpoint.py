@@ -23,7 +23,7 @@ from analyzer.dataflow import Summary
 from analyzer.driver.contracts import operation_summary
 from analyzer.driver.executor import Workers
 from analyzer.driver.facts import TreeFacts, condition_names
-from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, analyse_file
+from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, analyse_file, view_settings
 from analyzer.findings import Finding, Skipped
 from analyzer.program import ContractModel, load_contract_model, merge_contracts, read_contracts
 from analyzer.rulespec import Model, Rule
@@ -120,7 +120,7 @@ class _Update:
         self.contract_model = contract_model()
         self.contracts = merge_contracts(read_contracts(tree), self.contract_model)
         self.by_name: dict[str, set[str]] = {}
-        self.summaries: dict[str, dict[str, Summary]] = {}
+        self.summaries: dict[str, dict[str, tuple[Summary, ...]]] = {}
         self.bindings: dict[str, dict[str, set[tuple[str, str]]]] = {}
         self.pending: set[str] = set()
 
@@ -141,12 +141,14 @@ class _Update:
         self._look_up(snapshot.searched, sorted(present), record=False)
         first = self.knobs.model.names() | self._condition_names() | self._contract_names()
         self._search_new(dict.fromkeys(first - snapshot.searched.keys(), ""))
+        model = self._fit_model()
         self.setting = Setting(
             self.tree,
-            self._fit_model(),
+            model,
             self.knobs.rules,
             self.contracts,
             self.contract_model.registrars,
+            view_settings(model, self.knobs.rules),
         )
         for result in snapshot.results.values():
             self._register(result)
@@ -224,13 +226,13 @@ class _Update:
         """Store a result; return the names whose summary is not what it was."""
         path = result.path
         old = self.snapshot.results.get(path)
-        before = {s.name: s for s in old.summaries} if old is not None else {}
-        after = {s.name: s for s in result.summaries}
+        before = _by_name(old.summaries) if old is not None else {}
+        after = _by_name(result.summaries)
         self.snapshot.results[path] = result
         for name in before.keys() - after.keys():
             self.summaries.get(name, {}).pop(path, None)
-        for name, summary in after.items():
-            self.summaries.setdefault(name, {})[path] = summary
+        for name, found in after.items():
+            self.summaries.setdefault(name, {})[path] = found
         for function, struct, operation in result.bindings:
             self.bindings.setdefault(function, {}).setdefault(path, set()).add((struct, operation))
         return {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
@@ -301,7 +303,7 @@ class _Update:
         for name in sorted(hits):
             defined = {p: s for p, s in self.summaries.get(name, {}).items() if p != path}
             if defined:
-                summaries[name] = tuple(defined[p] for p in _nearest(path, defined))
+                summaries[name] = tuple(s for p in _nearest(path, defined) for s in defined[p])
             if name in self.bindings:
                 elsewhere = {k for p, keys in self.bindings[name].items() if p != path for k in keys}
                 if elsewhere:
@@ -345,7 +347,15 @@ def _may_define(path: str) -> bool:
     return path.endswith(".h") or path.count("/") <= 1
 
 
-def _nearest(path: str, defined: Mapping[str, Summary]) -> list[str]:
+def _by_name(summaries: Iterable[Summary]) -> dict[str, tuple[Summary, ...]]:
+    """Return the summaries of one file by function; one for each view."""
+    found: dict[str, tuple[Summary, ...]] = {}
+    for summary in summaries:
+        found[summary.name] = (*found.get(summary.name, ()), summary)
+    return found
+
+
+def _nearest(path: str, defined: Mapping[str, object]) -> list[str]:
     """Return the definitions that code in `path` means: those of its own folders when there are any."""
     if len(defined) == 1:
         return list(defined)

@@ -5,7 +5,7 @@ asks a question of them (`rules/<id>.toml`). `rules/README.md` describes the fil
 """
 
 from analyzer.rulespec.load import load_model, load_rules
-from analyzer.rulespec.model import ANY, NEGATIVE, POSITIVE, ZERO, Event, Facet, Model, ResultCondition
+from analyzer.rulespec.model import ANY, NEGATIVE, POSITIVE, ZERO, Event, Facet, Model, ResultCondition, View
 from analyzer.rulespec.pattern import Argument, CallPattern
 from analyzer.rulespec.rules import Rule
 
@@ -21,6 +21,7 @@ __all__ = [
     "Model",
     "ResultCondition",
     "Rule",
+    "View",
     "load_model",
     "load_rules",
 ]

@@ -55,6 +55,18 @@ class Facet(msgspec.Struct, frozen=True, array_like=True):
     noun: str = ""
 
 
+class View(msgspec.Struct, frozen=True, array_like=True):
+    """Facets that are analysed together, because some rule asks of them together.
+
+    Facets in different views do not multiply each other's states. `facets` are the view's own: their events
+    decide which functions matter to it. `beside` are facets of other views whose states its rules look at.
+    """
+
+    name: str
+    facets: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+
+
 class Event(msgspec.Struct, frozen=True):
     """A call or access that reads or changes a facet.
 
@@ -104,6 +116,7 @@ class Model(msgspec.Struct, frozen=True):
     """
 
     facets: tuple[Facet, ...] = ()
+    views: tuple[View, ...] = ()
     events: tuple[Event, ...] = ()
     same: tuple[CallPattern, ...] = ()
     same_fields: frozenset[str] = frozenset()
@@ -141,6 +154,21 @@ class Model(msgspec.Struct, frozen=True):
             results=tuple(r for r in self.results if not r.conditions or keep(r.conditions, r.without_tree)),
         )
 
+    def all_views(self) -> tuple[View, ...]:
+        """Return the views in order; a facet that no view has is a view of its own."""
+        known = {facet for view in self.views for facet in view.facets}
+        return (*self.views, *(View(f.name, (f.name,)) for f in self.facets if f.name not in known))
+
+    def project(self, view: View) -> "Model":
+        """Return the part of the model that a view looks at."""
+        wanted = {*view.facets, *view.beside}
+        return msgspec.structs.replace(
+            self,
+            facets=tuple(f for f in self.facets if f.name in wanted),
+            events=tuple(e for e in self.events if e.facet in wanted),
+            views=(view,),
+        )
+
     def names(self) -> frozenset[str]:
         """Return the identifiers whose mention makes a function worth analysing."""
         called = {pattern.callee for event in self.events for pattern in event.calls}
@@ -152,7 +180,7 @@ _EVENT_KEYS = frozenset(
     | {"if", "without-tree", "text", "note"}
 )
 _TOP_KEYS = frozenset(
-    {"facet", "event", "same", "handover", "result", "constants", "error-pointers", "false-friends"}
+    {"facet", "view", "event", "same", "handover", "result", "constants", "error-pointers", "false-friends"}
     | {"idioms", "generated", "iterators", "note", "pure", "types"}
 )
 _IDIOM_KEYS = ("transparent", "noreturn", "assertion", "negated-assertion", "warning", "ignored")
@@ -233,6 +261,16 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
     ):
         facet = _read_facet(reader, table, f"facet[{i}]")
         facets[facet.name] = facet
+    views = [*model.views]
+    for i, table in enumerate(
+        reader.tables(document.get("view", []), "view", frozenset({"name", "facets", "beside", "note"}))
+    ):
+        key = f"view[{i}]"
+        view = View(reader.text(table, "name", key), reader.words(table, "facets", key), reader.words(table, "beside", key))
+        for name in (*view.facets, *view.beside):
+            if name not in facets:
+                raise reader.fail(f"{key}.facets", f"no facet is called {name!r}")
+        views.append(view)
     events = [*model.events]
     for i, table in enumerate(reader.tables(document.get("event", []), "event", _EVENT_KEYS)):
         events.append(_read_event(reader, table, f"event[{i}]", facets))
@@ -292,6 +330,7 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
 
     return Model(
         facets=tuple(facets.values()),
+        views=tuple(views),
         events=tuple(events),
         same=tuple(same),
         same_fields=frozenset(same_fields),

@@ -12,6 +12,7 @@
     protocol     asked by the module named in `question` of the interleaving search
 """
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -19,6 +20,8 @@ import msgspec
 from analyzer.findings import Confidence, Severity
 from analyzer.rulespec.when import Condition, Facts, holds, parse_when
 from analyzer.source import RuleError
+
+_WORD = re.compile(r"[A-Za-z_][\w-]*")
 
 POINTS = ("event", "exit", "lost", "ignored", "misread", "callback", "document", "protocol")
 FLAGS = frozenset(
@@ -40,6 +43,8 @@ FLAGS = frozenset(
         "reason",
         "last-event",
         "core",
+        "from-memory",
+        "by-callee",
         "went-round",
         "special",
         "through-field",
@@ -47,7 +52,7 @@ FLAGS = frozenset(
     }
 )
 _KEYS = frozenset(
-    {"id", "summary", "severity", "confidence", "at", "events", "facet", "when", "message", "related", "note"}
+    {"id", "summary", "severity", "confidence", "at", "events", "facet", "when", "doubt", "message", "related", "note"}
 )
 
 
@@ -66,6 +71,17 @@ class Rule(msgspec.Struct, frozen=True):
     related: str
     page: str
     condition: Condition
+    doubt_text: str = ""
+    doubt: Condition = ()
+    """When it holds, the finding's confidence is low; () never does."""
+
+    def asks_of(self, facets: frozenset[str]) -> frozenset[str]:
+        """Return which of `facets` the rule names."""
+        return frozenset(_WORD.findall(f"{self.facet} {self.when} {self.doubt_text}")) & facets
+
+    def doubtful(self, facts: Facts) -> bool:
+        """Tell whether the rule's `doubt` is true of the facts."""
+        return bool(self.doubt) and holds(self.doubt, facts)
 
     def holds(self, facts: Facts) -> bool:
         """Tell whether the rule's `when` is true of the facts."""
@@ -98,6 +114,7 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         raise RuleError(f"{file}: {error}") from error
     condition = text("when", "")
     parsed = parse_when(condition, FLAGS | facets, f"{file}: when") if condition else ()
+    doubt = text("doubt", "")
     return Rule(
         id=text("id"),
         summary=text("summary"),
@@ -111,5 +128,7 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         related=text("related", ""),
         page=page,
         condition=parsed,
+        doubt_text=doubt,
+        doubt=parse_when(doubt, FLAGS | facets, f"{file}: doubt") if doubt else (),
     )
 
