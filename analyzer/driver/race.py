@@ -10,7 +10,7 @@ would be wrong all alone was not understood, and the next is tried.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from analyzer.driver.facts import TreeFacts, condition_names
@@ -32,7 +32,7 @@ from analyzer.interleave import (
 )
 from analyzer.interleave.extract import OWNER_LIST, PAGE_LOCK, Extracted, Owner, extract
 from analyzer.interleave.routines import Definition, Routines
-from analyzer.interleave.vocabulary import Callbacks, Protocol, Vocabulary, load_protocol
+from analyzer.interleave.vocabulary import Protocol, Vocabulary, load_protocol
 from analyzer.program import read_operations
 from analyzer.rulespec import Model, Rule, load_model, load_rules
 from analyzer.source import AnalyzerError, LimitExceeded, SourceText, Tree, search_names
@@ -117,16 +117,20 @@ def _covers(paths: tuple[str, ...], file: str) -> bool:
 
 def _drivers(protocol: Protocol, routines: Routines) -> Iterator[_Driver]:
     """Yield the operations tables that fill the isolate callback, in file order."""
+    indirect: dict[str, list[tuple[str, str]]] = {}
+    tables: dict[tuple[str, str, str], dict[str, tuple[str, int]]] = {}
     for file, items in routines.outlines.items():
-        tables: dict[tuple[str, str], dict[str, tuple[str, int]]] = {}
         for binding in read_operations(items).bindings:
-            tables.setdefault((binding.struct, binding.table), {})[binding.field] = (binding.function, binding.line)
-        for (struct, table), fields in tables.items():
-            for callbacks in protocol.callbacks:
-                if callbacks.struct != struct or callbacks.isolate not in fields:
-                    continue
-                functions = {f: (file, fields[f][0]) for f in callbacks.fields if f in fields}
-                yield _Driver(file, fields[callbacks.isolate][1], table, Owner(callbacks, functions))
+            where = tables.setdefault((file, binding.struct, binding.table), {})
+            where[binding.field] = (binding.function, binding.line)
+            if not binding.struct:
+                indirect.setdefault(binding.field, []).append((file, binding.function))
+    others = {field: tuple(functions) for field, functions in indirect.items()}
+    for (file, struct, table), fields in tables.items():
+        for callbacks in protocol.callbacks:
+            if callbacks.struct == struct and callbacks.isolate in fields:
+                functions = {field: (file, fields[field][0]) for field in callbacks.fields if field in fields}
+                yield _Driver(file, fields[callbacks.isolate][1], table, Owner(callbacks, functions, others))
 
 
 class _DriverSearch:

@@ -115,11 +115,14 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Owner:
-    """The driver whose page T is: which functions its callbacks are, by field."""
+    """The driver whose page T is: which functions its callbacks are, by field.
+
+    A function is given as file and name. `indirect` are those that other fields may hold, which callbacks call.
+    """
 
     callbacks: Callbacks
     functions: Mapping[str, tuple[str, str]]
-    """File and name of the function in each field."""
+    indirect: Mapping[str, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True)
@@ -251,7 +254,7 @@ class _Extraction:
             if name in self.owner.callbacks.fields:
                 yield from self._callback(configuration, onward, call, name, f"->{name}({', '.join(words)})", place)
             else:
-                yield Outcome(onward)
+                yield from self._indirect(onward, name, call, values, place)
             return
         name = call.callee.name if isinstance(call.callee, Name) else ""
         if (known := self._values(configuration).get(name, "")).startswith("fn:"):
@@ -479,6 +482,20 @@ class _Extraction:
         at_entry = self.words.generation.isolate_at == "entry"
         atoms = (callback(role),) if at_entry else ()
         yield Outcome(onward._replace(frames=(*onward.frames, frame), references=0, released=False, dropped=False), atoms, text, place)
+
+    def _indirect(
+        self, onward: Configuration, name: str, call: Call, values: tuple[Value | None, ...], place: Place
+    ) -> Iterator[Outcome]:
+        """Go into what a field may hold, if a callback hands T to it."""
+        if self.is_owner or not self._for_owner(onward) or THE_PAGE not in values:
+            yield Outcome(onward)
+            return
+        frames = [self._frame_for(file, function, values, call.result) for file, function in self.owner.indirect.get(name, ())]
+        if not any(frames):
+            raise AnalyzerError(f"{place.file}:{place.line}: what ->{name}() calls was not found")
+        for frame in frames:
+            if frame is not None:
+                yield Outcome(onward._replace(frames=(*onward.frames, frame)))
 
     def _other_pages(self, frame: Frame, source: int) -> dict[str, Value]:
         """Return the parameters of a migrate callback that are the page moved to."""
