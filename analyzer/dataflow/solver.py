@@ -26,7 +26,7 @@ from analyzer.dataflow.values import Value, built_on, contains, flag_name, flag_
 from analyzer.ir import Assign, Block, Branch, Function, Jump, Return, Switch
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
-MAX_DISJUNCTS = 40
+MAX_DISJUNCTS = 28
 MAX_STEPS = 12_000
 MAX_FACTS = 48
 MAX_PATH = 3
@@ -540,6 +540,7 @@ class _Solver:
                     "in-callback": True,
                     "bound": expected,
                     "special": expected != entry.exit,
+                    "plain-result": leaving.constant is not None or leaving.mask == NEGATIVE,
                 }
                 found.append(
                     Sight(

@@ -296,7 +296,10 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
     result.objects = old.objects
     env: dict[str, Value] = {}
     disagreements: dict[Value, int] = {}
-    for name, value in old.env.items():
+    same_env = old.env == new.env
+    if same_env:
+        env = old.env
+    for name, value in () if same_env else old.env.items():
         other_value = new.env.get(name)
         if other_value == value:
             env[name] = value
@@ -323,21 +326,28 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
         facts[value] = mask | other
         changed = changed or (mask | other) != mask
     facts |= {value: mask for value, mask in disagreements.items() if mask != ANY}
-    heap: dict[tuple[Value, Key], Value] = {}
-    for key, value in old.heap.items():
-        other_value = new.heap.get(key)
-        if other_value == value:
-            heap[key] = value
-            continue
-        merged = ("j", block, str(key[1]) + show_key(key[0]))
-        if value != merged:
-            changed = True
-        heap[key] = merged
-    for key in new.heap.keys() - old.heap.keys():
-        heap[key] = ("j", block, str(key[1]) + show_key(key[0]))
-        changed = True
+    heap = old.heap
+    if old.heap != new.heap:
+        heap, heap_changed = _join_heaps(old.heap, new.heap, block)
+        changed = changed or heap_changed
     result.env, result.heap, result.facts = env, heap, facts
     return result, changed
+
+
+def _join_heaps(
+    old: dict[tuple[Value, Key], Value], new: dict[tuple[Value, Key], Value], block: int
+) -> tuple[dict[tuple[Value, Key], Value], bool]:
+    changed = False
+    heap: dict[tuple[Value, Key], Value] = {}
+    for key in old.keys() | new.keys():
+        value = old.get(key)
+        if value is not None and new.get(key) == value:
+            heap[key] = value
+            continue
+        merged: Value = ("j", block, str(key[1]) + show_key(key[0]))
+        changed = changed or value != merged
+        heap[key] = merged
+    return heap, changed
 
 
 def named_bits(value: Value) -> set[str]:

@@ -433,7 +433,7 @@ class Transfer:
                         after.objects[value] = self.handed_over(item)
         if name and not matched:
             cases = summary.cases if summary is not None else ()
-            covered = {effect.path[0] for case in cases for effect in case.effects}
+            covered = set.intersection(*({e.path[0] for e in case.effects} for case in cases)) if cases else set()
             for after in states:
                 self._remember_receiver(after, name, arguments, covered)
         return states

@@ -43,6 +43,7 @@ FLAGS = frozenset(
         "reason",
         "last-event",
         "core",
+        "plain-result",
         "from-memory",
         "by-callee",
         "went-round",
