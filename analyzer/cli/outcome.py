@@ -18,6 +18,8 @@ from analyzer.rulespec import Rule
 from analyzer.source.errors import SourceError
 
 CLEAN, FINDINGS, INCOMPLETE = 0, 1, 3
+NAMED = 3
+"""So many skipped files and functions are named on stderr without --verbose."""
 
 
 def rule_pages(rules: Iterable[Rule]) -> dict[str, RulePage]:
@@ -84,17 +86,20 @@ def show(result: Result, context: Context, display: Display) -> None:
 
 
 def tell(result: Result, display: Display) -> None:
-    """Say on stderr what a run was, unless it is to be quiet."""
+    """Say on stderr what a run was, unless it is to be quiet.
+
+    Few skipped things are named, more are for --verbose. Where nothing was analysed the reason says it all.
+    """
     if display.quiet:
         return
-    lines = [*note_lines(result), *skipped_lines(result)] if display.verbose else list(_why_incomplete(result))
-    for line in (*lines, f"pagelint: {summary_line(result)}"):
+    skipped = skipped_lines(result)
+    lines = [*note_lines(result)] if display.verbose else []
+    if display.verbose or len(skipped) <= NAMED:
+        lines += skipped
+    if result.stats.files or not lines:
+        lines.append(f"pagelint: {summary_line(result)}")
+    for line in lines:
         click.echo(line, err=True)
-
-
-def _why_incomplete(result: Result) -> Iterable[str]:
-    """Yield the reason when a few things were skipped: one line each; more are for --verbose."""
-    return skipped_lines(result)[:3] if len(result.skipped) <= 3 else ()
 
 
 def exit_status(result: Result, display: Display, patch_mode: bool = False) -> int:

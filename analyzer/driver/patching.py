@@ -101,7 +101,7 @@ class _Checker:
                 result = self._judge(patch, step)
                 image = step.after if image is not None else None
             except AnalyzerError as error:
-                result = Result(skipped=(_skip(patch, None, None, str(error)),))
+                result = Result(skipped=(_skip(patch, None, str(error)),))
             notes = [*([words] if words else []), *series.notes, *_remarks(patch)]
             stats = msgspec.structs.replace(result.stats, seconds=round(time.monotonic() - started, 3))
             result = msgspec.structs.replace(
@@ -114,7 +114,7 @@ class _Checker:
         if image is None:
             return _without_tree(patch, self.analysis)
         applied = apply_patch(patch, image.tree)
-        skipped = tuple(_skip(patch, r.path, r.mail_line, str(r)) for r in applied.rejects)
+        skipped = tuple(_skip(patch, r.path, str(r).removeprefix(f"{r.path}: ")) for r in applied.rejects)
         after = change_image(image, applied.overlay, self.analysis) if applied.overlay else image
         return _Step(image, after, applied.changes, skipped, applied.notes)
 
@@ -122,7 +122,7 @@ class _Checker:
         touched = [(change.old_path, change.new_path) for change in step.changes]
         found = judge_change(step.before, step.after, touched, self.analysis)
         lines = MailLines(step.before, step.after, step.changes)
-        problems = tuple(_skip(patch, None, None, problem) for problem in patch.problems)
+        problems = tuple(_skip(patch, None, problem) for problem in patch.problems)
         skipped = {*problems, *step.skipped, *skipped_in(step.before, step.after, touched)}
         paths = [new for _, new in touched if new is not None and is_c(new)]
         results = step.after.snapshot.results
@@ -143,9 +143,11 @@ def _without_tree(patch: Patch, analysis: Analysis) -> _Step:
     return _Step(rebuilt.before, rebuilt.after, rebuilt.changes, rebuilt.cut)
 
 
-def _skip(patch: Patch, path: str | None, line: int | None, reason: str) -> Skipped:
-    name = path or patch.subject or patch.source
-    return Skipped(file=name, function=None, line=line if line is not None or path else patch.line, reason=reason)
+def _skip(patch: Patch, path: str | None, reason: str) -> Skipped:
+    """Return an entry for a file, or for the mail itself and its first line."""
+    if path:
+        return Skipped(file=path, function=None, line=None, reason=reason)
+    return Skipped(file=patch.source, function=None, line=patch.line, reason=reason)
 
 
 def _remarks(patch: Patch) -> list[str]:

@@ -1,0 +1,161 @@
+"""`pagelint hook` in git repositories that these tests make: the index against HEAD, and stopping a real commit."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import BALANCED, LEAKING, one_line, pagelint, process, report, statuses
+
+PATH = "mm/demo.c"
+
+
+class Repository:
+    """A git repository with an identity of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "XDG_CACHE_HOME": str(folder.parent / "cache"),
+        }
+        self.git("init", "--quiet")
+
+    def git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        identity = ("-c", "user.name=A Dev", "-c", "user.email=dev@example.org")
+        return subprocess.run(
+            ["git", *identity, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def stage(self, text: str, path: str = PATH) -> None:
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / path).write_text(text)
+        self.git("add", path)
+
+    def commit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.git("commit", "--quiet", "--message", "demo: change", *arguments)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    (tmp_path / "repo").mkdir()
+    return Repository(tmp_path / "repo")
+
+
+def test_the_first_commit_is_judged(repository: Repository) -> None:
+    repository.stage(LEAKING)
+
+    assert statuses(report("hook", "--tree", repository.folder)) == [("demo_read", "new")]
+
+
+def test_the_index_counts_and_not_the_work_tree(repository: Repository) -> None:
+    repository.stage(BALANCED)
+    repository.commit()
+    repository.stage(LEAKING)
+    (repository.folder / PATH).write_text(BALANCED)
+    assert pagelint("hook", "--tree", repository.folder).exit_code == 1
+
+    repository.stage(BALANCED)
+    (repository.folder / PATH).write_text(LEAKING)
+    assert pagelint("hook", "--tree", repository.folder).exit_code == 0
+
+
+def test_old_findings_do_not_stop_a_commit(repository: Repository) -> None:
+    repository.stage(LEAKING)
+    repository.commit()
+    repository.stage(LEAKING.replace("\treturn 0;", "\tcount++;\n\treturn 0;"))
+
+    found = report("hook", "--tree", repository.folder)
+    assert statuses(found) == [("demo_read", "existing")]
+    assert pagelint("hook", "--tree", repository.folder).exit_code == 0
+
+
+def test_a_deleted_file_is_no_fault(repository: Repository) -> None:
+    repository.stage(LEAKING)
+    repository.commit()
+    repository.git("rm", "--quiet", PATH)
+
+    assert statuses(report("hook", "--tree", repository.folder)) == [("demo_read", "fixed")]
+
+
+def test_a_caller_that_is_not_staged_is_judged_with_the_staged_callee(repository: Repository) -> None:
+    helper = "void demo_end(struct folio *folio)\n{\n\tcount++;\n}\n"
+    caller = (
+        "void demo_use(struct folio *folio)\n{\n\tfolio_lock(folio);\n\tdemo_end(folio);\n\tfolio_unlock(folio);\n}\n"
+    )
+    repository.stage(helper, "mm/helper.c")
+    repository.stage(caller, "mm/caller.c")
+    repository.commit()
+    repository.stage(helper.replace("count++", "folio_unlock(folio)"), "mm/helper.c")
+
+    assert [f["file"] for f in report("hook", "--tree", repository.folder)["findings"]] == ["mm/caller.c"]
+
+
+def test_a_new_head_costs_what_changed_and_gives_the_same(repository: Repository, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    repository.stage(BALANCED)
+    repository.stage(LEAKING.replace("demo_read", "demo_old"), "mm/old.c")
+    repository.commit()
+    repository.stage("int x;\n", "mm/x.c")
+    report("hook", "--tree", repository.folder, cache=cache)
+    repository.commit()
+    repository.stage(LEAKING)
+
+    assert statuses(report("hook", "--tree", repository.folder, cache=cache)) == [("demo_read", "new")]
+
+
+def test_an_installed_hook_stops_a_real_commit(repository: Repository) -> None:
+    repository.stage(BALANCED)
+    repository.commit()
+    installed = process("hook", "install", folder=repository.folder, environment=repository.environment)
+    assert installed.returncode == 0, installed.stderr
+
+    repository.stage(LEAKING)
+    stopped = repository.commit()
+    assert stopped.returncode != 0
+    assert "[page-lock-leak]" in stopped.stdout + stopped.stderr
+    repository.stage(BALANCED.replace("-EIO", "-EAGAIN"))
+    assert repository.commit().returncode == 0, repository.git("status").stdout
+    repository.stage(LEAKING)
+    assert repository.commit("--no-verify").returncode == 0
+
+
+def test_install_keeps_a_hook_that_is_there(repository: Repository) -> None:
+    hook = repository.folder / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 0\n")
+    refused = process("hook", "install", folder=repository.folder, environment=repository.environment)
+
+    assert refused.returncode == 2
+    assert one_line(refused.stderr.decode()) and b"pagelint hook || exit 1" in refused.stderr
+    assert hook.read_text() == "#!/bin/sh\nexit 0\n"
+    assert (
+        process("hook", "install", "--force", folder=repository.folder, environment=repository.environment).returncode
+        == 0
+    )
+    assert "pagelint hook install" in hook.read_text() and os.access(hook, os.X_OK)
+    again = process("hook", "install", folder=repository.folder, environment=repository.environment)
+    assert again.returncode == 0
+
+
+def test_install_respects_hooks_path(repository: Repository) -> None:
+    repository.git("config", "core.hooksPath", "tools/hooks")
+    process("hook", "install", folder=repository.folder, environment=repository.environment)
+
+    assert (repository.folder / "tools/hooks/pre-commit").is_file()
+    assert not (repository.folder / ".git/hooks/pre-commit").exists()
+
+
+def test_outside_a_repository_is_one_line(tmp_path: Path) -> None:
+    done = pagelint("hook", "--tree", tmp_path)
+
+    assert done.exit_code == 2
+    assert one_line(done.stderr) and "not a git repository" in done.stderr
