@@ -104,7 +104,17 @@ def test_states_with_different_facets_have_different_keys() -> None:
 
 
 CONDITIONS = st.sampled_from(
-    ["n", "!p", "trylock_page(p)", "!trylock_page(q)", "n > 3", "IS_ERR(q)", "p == q", "n && trylock_page(p)", "f & FLAG"]
+    [
+        "n",
+        "!p",
+        "trylock_page(p)",
+        "!trylock_page(q)",
+        "n > 3",
+        "IS_ERR(q)",
+        "p == q",
+        "n && trylock_page(p)",
+        "f & FLAG",
+    ]
 )
 SIMPLE = st.sampled_from(
     [
@@ -129,9 +139,11 @@ def _compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 SOUPS = st.lists(st.recursive(SIMPLE, _compound, max_leaves=8), max_size=8).map(
-    lambda parts: "static int soup(struct page *p, struct thing *t, int n, int f)\n{\nstruct page *q = NULL;\nagain:\n"
-    + "\n".join(parts)
-    + "\nout:\nreturn n;\n}\n"
+    lambda parts: (
+        "static int soup(struct page *p, struct thing *t, int n, int f)\n{\nstruct page *q = NULL;\nagain:\n"
+        + "\n".join(parts)
+        + "\nout:\nreturn n;\n}\n"
+    )
 )
 
 

@@ -17,7 +17,7 @@ ABOUT_C = ("event", "exit", "lost", "ignored", "misread", "callback")
 
 def _sections(page: str) -> dict[str, str]:
     """Return the second-level headings of a page and the text below each, in order."""
-    parts = re.split(r"^## (.+)$", page, flags=re.M)
+    parts = re.split(r"^## (.+)$", page, flags=re.MULTILINE)
     return {name.strip(): text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
@@ -96,9 +96,7 @@ def test_fixture_functions_are_short_and_in_kernel_style() -> None:
 
 def test_packages_in_pyproject_are_the_folders() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
-    folders = {
-        ".".join(init.parent.relative_to(ROOT).parts) for init in (ROOT / "analyzer").rglob("__init__.py")
-    }
+    folders = {".".join(init.parent.relative_to(ROOT).parts) for init in (ROOT / "analyzer").rglob("__init__.py")}
 
     assert sorted(listed) == sorted(folders | {"analyzer.rules"})
 
