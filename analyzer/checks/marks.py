@@ -99,7 +99,7 @@ def _bit_conflicts(shape: FileShape) -> Iterator[Finding]:
             first = next((o for o in same if o in words.reserved or places[o].start() < places[name].start()), None)
             if first is not None:
                 at = places[name].start(1)
-                yield from shape.finding("flag-bit-conflict", at, "", name, expected=first)
+                yield from shape.finding("flag-bit-conflict", at, shape.enclosing(at), name, expected=first)
 
 
 def _bit_of(name: str, aliases: Mapping[str, str]) -> str:

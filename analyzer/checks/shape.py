@@ -67,6 +67,10 @@ class FileShape:
         names = sorted({b.function for b in self.bindings if b.field in fields and (b.struct, b.table) in isolating})
         return tuple(f for name in names for f in self.functions.get(name, ()) if not f.is_macro)
 
+    def enclosing(self, at: int) -> str:
+        """Return the function around an offset, "" at top level."""
+        return next((f.name for f in self.variants() if f.at <= at < f.end), "")
+
     def finding(self, rule: str, at: int, function: str, subject: str, **words: str) -> Iterator[Finding]:
         """Yield the finding of a rule at an offset, unless the rule is not asked."""
         asked = self.rules.get(rule)
