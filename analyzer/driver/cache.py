@@ -100,18 +100,10 @@ class Cache:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.file, timeout=10, isolation_level=None)
         try:
-            found = tuple(
-                connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-            )
-            if found != (APPLICATION, VERSION):
-                tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-                if tables or found != (0, 0):
-                    raise _Unusable("it is not of this version of pagelint")
+            if _marks(connection) != (APPLICATION, VERSION):
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("BEGIN IMMEDIATE")
-                connection.execute(_SCHEMA)
-                connection.execute(f"PRAGMA application_id = {APPLICATION}")
-                connection.execute(f"PRAGMA user_version = {VERSION}")
+                _begin(connection)
                 connection.execute("COMMIT")
             connection.execute("PRAGMA synchronous = NORMAL")
         except BaseException:
@@ -125,6 +117,25 @@ class Cache:
                 os.unlink(f"{self.file}{suffix}")
             except OSError:
                 continue
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return whose database this is, and of which version."""
+    names = ("application_id", "user_version")
+    application, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+    return application, version
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Make an empty database ours, unless another run has just done so; raise _Unusable for any other."""
+    marks = _marks(connection)
+    if marks == (APPLICATION, VERSION):
+        return
+    if marks != (0, 0) or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise _Unusable("it is not of this version of pagelint")
+    connection.execute(_SCHEMA)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 class _Unusable(Exception):
