@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from analyzer.driver.facts import TreeFacts, condition_names
 from analyzer.driver.fileanalysis import idioms_of
-from analyzer.findings import Confidence, Finding, Note, Result, Skipped, Stats
+from analyzer.findings import Finding, Note, Result, Skipped, Stats
 from analyzer.interleave import (
     DEFAULT_MAX_STATES,
     Context,
@@ -34,8 +34,8 @@ from analyzer.interleave.extract import OWNER_LIST, PAGE_LOCK, Extracted, Owner,
 from analyzer.interleave.routines import Definition, Routines
 from analyzer.interleave.vocabulary import Protocol, Vocabulary, load_protocol
 from analyzer.program import read_operations
-from analyzer.rulespec import Model, Rule, load_model, load_rules
-from analyzer.source import AnalyzerError, LimitExceeded, SourceText, Tree, search_names
+from analyzer.rulespec import Rule, load_model, load_rules
+from analyzer.source import AnalyzerError, LimitExceeded, SourceError, Tree, search_names
 
 RULE = "double-isolation"
 ALONE = frozenset({"refcount-underflow", "flag-after-last-reference"})
@@ -71,15 +71,19 @@ def check_races(tree: Tree, paths: tuple[str, ...] = (), options: RaceOptions = 
 
     `notes` say which functions went into which context and how many states
     were explored; a driver whose contexts could not be extracted, or whose
-    search hit a bound, is in `skipped`. Raises RuleError when race.toml does
-    not make sense.
+    search hit a bound, is in `skipped`. Raises SourceError for a path without
+    C files, RuleError when race.toml does not make sense.
     """
     started = time.monotonic()
     protocol = load_protocol()
     model = load_model()
     rule = next(rule for rule in load_rules(model) if rule.id == RULE)
     asked = condition_names(condition for generation in protocol.generation for condition in generation.conditions)
-    mentions = search_names(tree, list(tree.files()), [*protocol.search.names, *asked])
+    files = list(tree.files())
+    for path in paths:
+        if not any(_covers((path,), file) for file in files):
+            raise SourceError(f"{path}: no C files of this name or in this folder of {tree.name}")
+    mentions = search_names(tree, files, [*protocol.search.names, *asked])
     texts = {path: tree.read(path) for path, names in sorted(mentions.items()) if names & set(protocol.search.names)}
     files_by_name = {name: [path for path, names in sorted(mentions.items()) if name in names] for name in asked}
     vocabulary = protocol.vocabulary(TreeFacts(tree, files_by_name).holds)
@@ -174,8 +178,8 @@ class _DriverSearch:
         incomplete = ""
         for name, owner in owners:
             self._describe(FREEING_OWNER, "owner", name, owner)
-            threads = [f"{letter}: {isolator_name.item.name}()" for letter in ISOLATORS]
-            result = self._race(isolator, owner, (*threads, f"{FREEING_OWNER}: {name.item.name}()"))
+            threads = [f"{letter} ({isolator_name.item.name})" for letter in ISOLATORS]
+            result = self._race(isolator, owner, (*threads, f"{FREEING_OWNER} ({name.item.name})"))
             states += result.states
             incomplete = incomplete or result.incomplete_because
             for violation in result.violations:
@@ -265,9 +269,7 @@ class _DriverSearch:
     def _page(self, extracted: Iterable[Extracted]) -> tuple[Page, tuple[Invariant, ...]]:
         generation = self.vocabulary.generation
         parts = tuple(extracted)
-        listed = any(
-            atom.name == OWNER_LIST for part in parts for edge in part.context.edges for atom in edge.atoms
-        )
+        listed = any(atom.name == OWNER_LIST for part in parts for edge in part.context.edges for atom in edge.atoms)
         page = Page(
             lock=PAGE_LOCK,
             flags=tuple(Flag(name, name in generation.initial) for name in generation.flags),
@@ -304,19 +306,19 @@ class _DriverSearch:
         ]
         if owners:
             at = owners[-1]
-        source = self.routines.outlines[at.file].source
+        text = self.routines.outlines[at.file].source.line(at.line)
         return Finding(
             rule=self.rule.id,
             severity=self.rule.severity,
             confidence=self.rule.confidence,
             file=at.file,
             line=at.line,
-            column=1,
+            column=len(text) - len(text.lstrip()) + 1,
             function=at.function,
             subject="page",
             message=f"{violation.invariant.title} ({violation.invariant.id}; pages of {self.driver.table})",
             trace=steps,
-            line_text=source.line(at.line),
+            line_text=text,
         )
 
 

@@ -39,6 +39,18 @@ from analyzer.interleave.automaton import (
     set_flag,
 )
 from analyzer.interleave.routines import Routine, Routines
+from analyzer.interleave.symbols import (
+    NONZERO,
+    ONE,
+    OTHER_PAGE,
+    THE_PAGE,
+    ZERO,
+    Value,
+    binary,
+    equal,
+    truth,
+    unary,
+)
 from analyzer.interleave.transform import compress
 from analyzer.interleave.vocabulary import Callbacks, Vocabulary
 from analyzer.ir import (
@@ -69,18 +81,13 @@ MAX_CONFIGURATIONS = 30_000
 MAX_HELD = 4
 MAX_OWN_REFERENCES = 3
 
-THE_PAGE, OTHER_PAGE, NONZERO, ZERO, ONE = "T", "O", "N", "=0", "=1"
-
-Value = str
-"""THE_PAGE, OTHER_PAGE, NONZERO, `=constant`, `&list`, `&->member list`, or `fn:name`; unknown is the absence of one."""
-
 
 class Frame(NamedTuple):
     """An activation: where it is, what it knows, where its result goes, and which callback it is."""
 
     routine: int
     block: int
-    index: int
+    at: int
     values: tuple[tuple[str, Value], ...]
     result: str = ""
     callback: str = ""
@@ -127,7 +134,10 @@ class Owner:
 
 @dataclass(frozen=True)
 class Extracted:
-    """A context, compressed, the functions that went into it, and the owner's locks under which something happens to T."""
+    """A context, compressed, and the functions that went into it.
+
+    guarding: the owner's locks under which something happens to T; steps: every operation that occurs.
+    """
 
     context: Context
     functions: tuple[Place, ...]
@@ -156,6 +166,8 @@ class _Extraction:
         self.page_calls = vocabulary.page_calls() | {f"->{name}" for name in owner.callbacks.fields}
         self.lock_calls = vocabulary.locks.acquire | vocabulary.locks.trylock | vocabulary.locks.release
         self.sources = vocabulary.page_sources()
+        lists = vocabulary.lists
+        self.list_calls = lists.add | lists.move | lists.delete | lists.empty | lists.first.keys() | lists.splice.keys()
         self.used: list[Routine] = []
         self.number: dict[tuple[str, int], int] = {}
         self.guarding: set[str] = set()
@@ -186,7 +198,9 @@ class _Extraction:
 
     # -- frames
 
-    def _enter(self, file: str, name: str, values: Mapping[str, Value] | None = None, result: str = "", mark: str = "") -> Frame:
+    def _enter(
+        self, file: str, name: str, values: Mapping[str, Value] | None = None, result: str = "", mark: str = ""
+    ) -> Frame:
         definition = self.routines.find(name, file)
         assert definition is not None
         routine = self.routines.lower(definition)
@@ -206,8 +220,8 @@ class _Extraction:
             frame = configuration.frames[-1]
             routine = self.used[frame.routine]
             block = routine.function.blocks[frame.block]
-            if frame.index < len(block.instructions):
-                outcomes = list(self._instruction(configuration, routine, block.instructions[frame.index]))
+            if frame.at < len(block.instructions):
+                outcomes = list(self._instruction(configuration, routine, block.instructions[frame.at]))
             else:
                 outcomes = list(self._terminator(configuration, routine))
             if len(outcomes) != 1 or outcomes[0].atoms:
@@ -216,15 +230,17 @@ class _Extraction:
             after = outcomes[0].after
             if after.frames and len(after.frames) == len(configuration.frames):
                 here = after.frames[-1]
-                if here.index == 0 and here.block in self.used[here.routine].function.loop_heads:
+                if here.at == 0 and here.block in self.used[here.routine].function.loop_heads:
                     yield outcomes[0]
                     return
             configuration = after
 
     # -- instructions
 
-    def _instruction(self, configuration: Configuration, routine: Routine, instruction: Instruction) -> Iterator[Outcome]:
-        onward = _move(configuration, index=configuration.frames[-1].index + 1)
+    def _instruction(
+        self, configuration: Configuration, routine: Routine, instruction: Instruction
+    ) -> Iterator[Outcome]:
+        onward = _move(configuration, at=configuration.frames[-1].at + 1)
         match instruction:
             case Assign(Field(Deref(base), member), value) if member in self.words.pages.owner_fields:
                 if self._page(configuration, base) == THE_PAGE and self._value(configuration, value) == ZERO:
@@ -244,7 +260,9 @@ class _Extraction:
             case _:
                 yield Outcome(onward)
 
-    def _call(self, configuration: Configuration, onward: Configuration, routine: Routine, call: Call) -> Iterator[Outcome]:
+    def _call(
+        self, configuration: Configuration, onward: Configuration, routine: Routine, call: Call
+    ) -> Iterator[Outcome]:
         place = routine.place(call.at)
         invoked, words = routine.invocation(call.at, call.callee.name if isinstance(call.callee, Name | Field) else "")
         onward = _assign(onward, call.result, None)
@@ -276,17 +294,13 @@ class _Extraction:
             yield Outcome(_assign(onward._replace(seen=True), call.result, found))
         elif first == THE_PAGE and (done := list(self._step(_bind(onward, call), name, call, values, text, place))):
             yield from done
-        elif name in self._list_calls and (done := list(self._list_step(configuration, onward, name, call, values, text, place))):
-            yield from done
+        elif name in self.list_calls:
+            done = list(self._list_step(configuration, onward, name, call, values, text, place))
+            yield from done or [Outcome(onward)]
         elif name in self.lock_calls:
             yield from self._lock_step(configuration, onward, name, call, text, place)
         else:
             yield from self._invoke(onward, routine, name, call, values)
-
-    @property
-    def _list_calls(self) -> frozenset[str]:
-        lists = self.words.lists
-        return lists.add | lists.move | lists.delete | lists.empty | lists.first.keys() | lists.splice.keys()
 
     def _step(
         self,
@@ -344,9 +358,9 @@ class _Extraction:
             yield done(*(set_flag(flag) for flag in generation.set[name]))
         elif name in generation.clear:
             lets_go = mine and name in generation.release and not onward.released
-            flags = tuple(set_flag(flag, False) for flag in generation.clear[name])
+            cleared = tuple(set_flag(flag, False) for flag in generation.clear[name])
             after = onward._replace(released=True) if lets_go else onward
-            yield done(*flags, *((DISOWN,) if lets_go else ()), after=after)
+            yield done(*cleared, *((DISOWN,) if lets_go else ()), after=after)
 
     def _disown(self, onward: Configuration, text: str, place: Place) -> Outcome:
         return Outcome(onward._replace(released=True), () if onward.released else (DISOWN,), text, place)
@@ -363,7 +377,7 @@ class _Extraction:
         return Outcome(onward._replace(released=True, dropped=True), atoms, text, place)
 
     def _read_owner(self, onward: Configuration, target: str, text: str, place: Place) -> Iterator[Outcome]:
-        """The owner's data hangs on the page until the owner lets it go."""
+        """Read the owner's data, which hangs on the page until the owner lets it go."""
         yield Outcome(_assign(onward, target, NONZERO), (owned_is(),), f"{text} is set", place)
         yield Outcome(_assign(onward, target, ZERO), (owned_is(False),), f"{text} is NULL", place)
 
@@ -420,17 +434,23 @@ class _Extraction:
                 return self._page(configuration, base) == THE_PAGE
         return False
 
-    def _first_of(self, onward: Configuration, call: Call, head: Value | None, text: str, place: Place) -> Iterator[Outcome]:
+    def _first_of(
+        self, onward: Configuration, call: Call, head: Value | None, text: str, place: Place
+    ) -> Iterator[Outcome]:
         if onward.listed and head is not None and _list_key(head) == onward.listed:
             yield Outcome(_assign(onward, call.result, THE_PAGE))
         elif self.is_owner and head is not None and head.startswith("&->") and self._names_pages(call):
-            yield Outcome(_assign(onward, call.result, THE_PAGE), (listed_is(OWNER_LIST),), f"{text} is this page", place)
+            yield Outcome(
+                _assign(onward, call.result, THE_PAGE), (listed_is(OWNER_LIST),), f"{text} is this page", place
+            )
             yield Outcome(_assign(onward, call.result, OTHER_PAGE))
         else:
             yield Outcome(_assign(onward, call.result, None))
 
     def _names_pages(self, call: Call) -> bool:
-        return any(isinstance(argument, Name) and argument.name in self.words.lists.links for argument in call.arguments)
+        return any(
+            isinstance(argument, Name) and argument.name in self.words.lists.links for argument in call.arguments
+        )
 
     # -- the owner's locks
 
@@ -481,7 +501,8 @@ class _Extraction:
         frame = frame._replace(values=_pack({**dict(frame.values), **self._other_pages(frame, source)}))
         at_entry = self.words.generation.isolate_at == "entry"
         atoms = (callback(role),) if at_entry else ()
-        yield Outcome(onward._replace(frames=(*onward.frames, frame), references=0, released=False, dropped=False), atoms, text, place)
+        after = onward._replace(frames=(*onward.frames, frame), references=0, released=False, dropped=False)
+        yield Outcome(after, atoms, text, place)
 
     def _indirect(
         self, onward: Configuration, name: str, call: Call, values: tuple[Value | None, ...], place: Place
@@ -490,7 +511,8 @@ class _Extraction:
         if self.is_owner or not self._for_owner(onward) or THE_PAGE not in values:
             yield Outcome(onward)
             return
-        frames = [self._frame_for(file, function, values, call.result) for file, function in self.owner.indirect.get(name, ())]
+        held = self.owner.indirect.get(name, ())
+        frames = [self._frame_for(file, function, values, call.result) for file, function in held]
         if not any(frames):
             raise AnalyzerError(f"{place.file}:{place.line}: what ->{name}() calls was not found")
         for frame in frames:
@@ -564,9 +586,10 @@ class _Extraction:
                 if at is not None and (rounds := list(self._iterate(configuration, routine, at, true, false))):
                     yield from rounds
                     return
-                known = _truth(self._value(configuration, condition))
-                if known is None and self.is_owner and (round_one := self._first_round(configuration, routine)) is not None:
-                    yield Outcome(round_one)
+                known = truth(self._value(configuration, condition))
+                first = self._first_round(configuration, routine) if known is None and self.is_owner else None
+                if first is not None:
+                    yield Outcome(first)
                     return
                 for holds, to in ((True, true), (False, false)):
                     if known in (None, holds):
@@ -587,12 +610,14 @@ class _Extraction:
         known = self._value(configuration, value)
         for low, high, to in cases:
             constant = self._value(configuration, low)
-            equal = None if high is not None else _equal(known, constant)
-            if equal is True:
+            same = None if high is not None else equal(known, constant)
+            if same is True:
                 yield Outcome(self._goto(configuration, routine, to))
                 return
-            if equal is None:
-                learnt = _assign(configuration, value.name, constant) if isinstance(value, Name) and high is None else configuration
+            if same is None:
+                learnt = configuration
+                if isinstance(value, Name) and high is None:
+                    learnt = _assign(configuration, value.name, constant)
                 yield Outcome(self._goto(learnt, routine, to))
         yield Outcome(self._goto(configuration, routine, default))
 
@@ -612,13 +637,15 @@ class _Extraction:
             yield Outcome(after)
             return
         text = f"{routine.function.name}() accepts the page"
-        if _truth(result) is not False:
+        if truth(result) is not False:
             accepted = _assign(after, frame.result, result or NONZERO)
             yield Outcome(accepted, (callback("isolate"),), text, routine.place(at))
-        if _truth(result) is not True:
+        if truth(result) is not True:
             yield Outcome(_assign(after, frame.result, ZERO))
 
-    def _iterate(self, configuration: Configuration, routine: Routine, at: int, true: int, false: int) -> Iterator[Outcome]:
+    def _iterate(
+        self, configuration: Configuration, routine: Routine, at: int, true: int, false: int
+    ) -> Iterator[Outcome]:
         """Yield the rounds of a walk over a list: T once if it is there; nothing if the macro is no such walk."""
         macro, words = routine.invocation(at)
         position = self.words.lists.each.get(macro)
@@ -668,12 +695,15 @@ class _Extraction:
         frame = configuration.frames[-1]
         live = routine.live[to]
         loops = routine.loops
-        kept = tuple(
-            (name, value)
-            for name, value in frame.values
-            if name in live or value.startswith("&") or (name.startswith("%visited") and to in loops.get(int(name[8:]), ()))
-        )
-        return configuration._replace(frames=(*configuration.frames[:-1], frame._replace(block=to, index=0, values=kept)))
+
+        def keeps(name: str, value: Value) -> bool:
+            if name.startswith("%visited"):
+                return to in loops.get(int(name.removeprefix("%visited")), ())
+            return name in live or value.startswith("&")
+
+        kept = tuple((name, value) for name, value in frame.values if keeps(name, value))
+        frame = frame._replace(block=to, at=0, values=kept)
+        return configuration._replace(frames=(*configuration.frames[:-1], frame))
 
     def _learn(self, configuration: Configuration, condition: Expr, holds: bool) -> Configuration:
         """Return the configuration in which a condition is known to hold, or not to."""
@@ -717,9 +747,9 @@ class _Extraction:
             case Addr(Name(name)):
                 return f"&{name}"
             case Unary(operator, operand):
-                return _unary(operator, self._value(configuration, operand))
+                return unary(operator, self._value(configuration, operand))
             case Binary(operator, left, right):
-                return _binary(operator, self._value(configuration, left), self._value(configuration, right))
+                return binary(operator, self._value(configuration, left), self._value(configuration, right))
         return None
 
     def _named(self, configuration: Configuration, name: str) -> Value | None:
@@ -741,9 +771,9 @@ def _pack(values: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
     return tuple(sorted(values.items()))
 
 
-def _move(configuration: Configuration, index: int) -> Configuration:
+def _move(configuration: Configuration, at: int) -> Configuration:
     frame = configuration.frames[-1]
-    return configuration._replace(frames=(*configuration.frames[:-1], frame._replace(index=index)))
+    return configuration._replace(frames=(*configuration.frames[:-1], frame._replace(at=at)))
 
 
 def _assign(configuration: Configuration, name: str, value: Value | None) -> Configuration:
@@ -780,68 +810,3 @@ def _lock_name(expression: Expr) -> str:
         case Name(name) if not name.startswith("%"):
             return name
     return ""
-
-
-def _truth(value: Value | None) -> bool | None:
-    return None if value is None else value != ZERO
-
-
-def _integer(value: Value | None) -> int | None:
-    digits = value[1:] if value is not None and value.startswith("=") else ""
-    return int(digits) if digits.lstrip("-").isdigit() else None
-
-
-def _negative(value: Value | None) -> bool | None:
-    """Tell whether a constant is below zero: a number, or a named one with a minus."""
-    if value is None or not value.startswith("="):
-        return None
-    return value.startswith("=-")
-
-
-def _equal(left: Value | None, right: Value | None) -> bool | None:
-    if left is None or right is None:
-        return None
-    if left == right:
-        return None if left == NONZERO else True
-    if NONZERO in (left, right):
-        return False if ZERO in (left, right) else None
-    return False
-
-
-def _unary(operator: str, value: Value | None) -> Value | None:
-    if value is None:
-        return None
-    if operator == "!":
-        return ONE if value == ZERO else ZERO
-    if operator == "-" and value.startswith("="):
-        number = _integer(value)
-        return f"={-number}" if number is not None else f"=-{value[1:]}"
-    return None
-
-
-def _binary(operator: str, left: Value | None, right: Value | None) -> Value | None:
-    if operator in ("==", "!="):
-        equal = _equal(left, right)
-        return None if equal is None else ONE if equal == (operator == "==") else ZERO
-    if operator in ("<", ">="):
-        below = _below(left, right)
-        return None if below is None else ONE if below == (operator == "<") else ZERO
-    if operator in (">", "<="):
-        below = _below(right, left)
-        return None if below is None else ONE if below == (operator == ">") else ZERO
-    if operator == "+" and left in (ZERO, NONZERO, ONE) and right in (ZERO, NONZERO, ONE):
-        return ZERO if left == right == ZERO else NONZERO  # counters are never told apart: a loop's rounds are alike
-    if operator == "|" and _truth(left) or _truth(right) and operator == "|":
-        return NONZERO
-    if operator == "&" and ZERO in (left, right):
-        return ZERO
-    return None
-
-
-def _below(left: Value | None, right: Value | None) -> bool | None:
-    first, second = _integer(left), _integer(right)
-    if first is not None and second is not None:
-        return first < second
-    if right == ZERO:
-        return _negative(left)
-    return None

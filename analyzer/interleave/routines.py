@@ -70,8 +70,8 @@ class Routine:
         """
         text = self.source.data[at : at + 400].decode("utf-8", "replace")
         if name:
-            start = re.search(rf"\b{re.escape(name)}\s*\(", text)
-            text = text[start.start() :] if start is not None else ""
+            found = re.search(rf"\b{re.escape(name)}\s*\(", text)
+            text = text[found.start() :] if found is not None else ""
         found = _ARGUMENTS.match(text)
         if found is None:
             return "", ()
@@ -181,7 +181,10 @@ class Routines:
     def size(self, definition: Definition) -> int:
         """Return how many bytes of C a function reaches."""
         return sum(
-            d.item.end - d.item.body for file, name in self.closure(definition) for d in self._by_name[name] if d.file == file
+            d.item.end - d.item.body
+            for file, name in self.closure(definition)
+            for d in self._by_name[name]
+            if d.file == file
         )
 
 

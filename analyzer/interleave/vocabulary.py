@@ -46,7 +46,8 @@ class Pages(_Table, frozen=True):
 
     identity: functions that return the page they are given; identity_fields: members that are the same page;
     sources: functions that make a page out of something else; fresh: allocators;
-    never: tests that a movable page fails; always: tests that hold in a kernel that isolates pages; zero: constants that are zero;
+    never: tests that a movable page fails; always: tests that hold where pages are isolated;
+    zero: constants that are zero;
     owner_fields: members that are the owner's, NULL once it has released the page.
     """
 
@@ -61,7 +62,7 @@ class Pages(_Table, frozen=True):
 
 
 class Lists(_Table, frozen=True):
-    """Operations on lists that pages are on by one of the members `links`; numbers are positions of the list's head."""
+    """Operations on lists that pages are on by one of `links`; numbers are positions of the list's head."""
 
     links: frozenset[str]
     each: Mapping[str, int]
