@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,29 @@ def test_outside_a_repository_is_one_line(tmp_path: Path) -> None:
 
     assert done.exit_code == 2
     assert one_line(done.stderr) and "not a git repository" in done.stderr
+
+
+def test_the_pre_commit_framework_runs_the_hook(repository: Repository) -> None:
+    pytest.importorskip("pre_commit")
+    offered = (Path(__file__).parents[2] / ".pre-commit-hooks.yaml").read_text()
+    entry = f"{sys.executable} -P -m analyzer.cli hook"
+    hook = offered.replace("entry: pagelint hook", f"entry: {entry}").replace("language: python", "language: system")
+    lines = ["repos:", "- repo: local", "  hooks:", *(f"  {line}" for line in hook.splitlines())]
+    (repository.folder / ".pre-commit-config.yaml").write_text("\n".join(lines) + "\n")
+    repository.stage(BALANCED)
+    repository.commit()
+
+    def run() -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "pre_commit", "run", "pagelint"],
+            cwd=repository.folder,
+            env={**repository.environment, "PRE_COMMIT_HOME": str(repository.folder.parent / "pre-commit")},
+            capture_output=True,
+            check=False,
+        )
+
+    repository.stage(LEAKING)
+    stopped = run()
+    assert stopped.returncode == 1 and b"[page-lock-leak]" in stopped.stdout, stopped
+    repository.stage(BALANCED.replace("-EIO", "-EAGAIN"))
+    assert run().returncode == 0
