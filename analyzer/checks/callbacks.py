@@ -104,9 +104,7 @@ def _blocks_that_may(
 ) -> frozenset[int]:
     """Return the blocks with a call that may do what `wanted` does to the page, helpers of this file included."""
     aliases = copies_of(function, page, {p.callee for p in shape.model.same})
-    return frozenset(
-        number for number, call in calls_of(function) if _may(shape, call, aliases, wanted, depth)
-    )
+    return frozenset(number for number, call in calls_of(function) if _may(shape, call, aliases, wanted, depth))
 
 
 def _may(shape: FileShape, call: Call, aliases: frozenset[str], wanted: frozenset[str], depth: int) -> bool:

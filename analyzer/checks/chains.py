@@ -56,7 +56,7 @@ def _protected(shape: FileShape, function: Function, number: int, page: str, sle
         name = callee_name(call)
         if name in words.pins and any(a == Name(page) for a in call.arguments):
             return True
-        if words.lock_word in name and name not in page_locks and "unlock" not in name:
-            if number in reachable(function, other, lambda _: False):
-                return True
+        takes_lock = words.lock_word in name and name not in page_locks and words.unlock_word not in name
+        if takes_lock and number in reachable(function, other, lambda _: False):
+            return True
     return False

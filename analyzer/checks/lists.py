@@ -108,22 +108,26 @@ def _not_drained(shape: FileShape, function: Function) -> Iterator[Finding]:
     """
     words = shape.protocol.lists
     for parameter in function.parameters:
-        if parameter.type != words.type:
-            continue
-        name = parameter.name
-        used, tests = set(), set()
-        for number, call in calls_of(function):
-            if not any(isinstance(a, Name) and a.name == name for a in call.arguments):
-                continue
+        if parameter.type == words.type:
+            for at in _untouched_returns(shape, function, parameter.name):
+                yield from shape.finding("isolated-page-lost", at, function.name, parameter.name)
+
+
+def _untouched_returns(shape: FileShape, function: Function, name: str) -> list[int]:
+    """Return the offsets of returns that come before every use of the list; none when no loop drains it."""
+    words = shape.protocol.lists
+    used: set[int] = set()
+    tests: set[int] = set()
+    for number, call in calls_of(function):
+        if any(isinstance(a, Name) and a.name == name for a in call.arguments):
             (tests if callee_name(call) in words.empty_test else used).add(number)
-        loops = [n for n in tests if n in reachable_after(function, n)]
-        if not used or not loops:
-            continue
-        empty = {_empty_edge(shape, function, n, name) for n in tests}
-        for number in sorted(reachable(function, 0, lambda n: n in used or n in empty) - used - empty):
-            terminator = function.blocks[number].terminator
-            if isinstance(terminator, Return):
-                yield from shape.finding("isolated-page-lost", terminator.at, function.name, name)
+    if not used or not any(n in reachable_after(function, n) for n in tests):
+        return []
+    settled = used | {e for n in tests if (e := _empty_edge(shape, function, n, name)) is not None}
+    terminators = [
+        function.blocks[n].terminator for n in sorted(reachable(function, 0, settled.__contains__) - settled)
+    ]
+    return [t.at for t in terminators if isinstance(t, Return)]
 
 
 def reachable_after(function: Function, number: int) -> frozenset[int]:

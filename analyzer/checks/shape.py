@@ -125,36 +125,46 @@ def derived(function: Function, roots: Iterable[str], opaque: Collection[str] = 
 
     The results of the functions in `opaque` do not count.
     """
-    found = set(roots)
-    while True:
-        before = len(found)
-        for block in function.blocks:
-            for instruction in block.instructions:
-                if isinstance(instruction, Assign) and isinstance(instruction.target, Name):
-                    if names_in(instruction.value) & found:
-                        found.add(instruction.target.name)
-                elif isinstance(instruction, Call) and callee_name(instruction) not in opaque:
-                    if any(names_in(argument) & found for argument in instruction.arguments):
-                        found.add(instruction.result)
-        if len(found) == before:
-            return frozenset(found)
+    return _closure(
+        function,
+        frozenset(roots),
+        lambda value, known: bool(names_in(value) & known),
+        lambda name: name not in opaque,
+    )
 
 
 def copies_of(function: Function, root: str, same: Collection[str]) -> frozenset[str]:
     """Return the variables that hold the object of `root`: plain copies, and results of identity functions."""
-    found = {root}
+    return _closure(
+        function,
+        frozenset({root}),
+        lambda value, known: isinstance(value, Name) and value.name in known,
+        lambda name: name in same,
+    )
+
+
+def _closure(
+    function: Function,
+    roots: frozenset[str],
+    carries: Callable[[Expr, frozenset[str]], bool],
+    passes: Callable[[str], bool],
+) -> frozenset[str]:
+    """Add variables that are assigned what `carries`, or the result of a callee that `passes` such an argument on."""
+    found = roots
     while True:
-        before = len(found)
+        more = set(found)
         for block in function.blocks:
             for instruction in block.instructions:
-                if isinstance(instruction, Assign) and isinstance(instruction.target, Name):
-                    if isinstance(instruction.value, Name) and instruction.value.name in found:
-                        found.add(instruction.target.name)
-                elif isinstance(instruction, Call) and callee_name(instruction) in same:
-                    if any(isinstance(a, Name) and a.name in found for a in instruction.arguments):
-                        found.add(instruction.result)
-        if len(found) == before:
-            return frozenset(found)
+                match instruction:
+                    case Assign(Name(name), value) if carries(value, found):
+                        more.add(name)
+                    case Call() if passes(callee_name(instruction)) and any(
+                        carries(argument, found) for argument in instruction.arguments
+                    ):
+                        more.add(instruction.result)
+        if len(more) == len(found):
+            return found
+        found = frozenset(more)
 
 
 def reachable(function: Function, start: int, stop: Callable[[int], bool]) -> frozenset[int]:

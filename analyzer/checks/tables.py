@@ -24,7 +24,9 @@ def table_findings(shape: FileShape) -> Iterator[Finding]:
         if missing and not refusing:
             first = min(rows, key=lambda row: row.line)
             at = shape.source.line_starts[first.line - 1]
-            yield from shape.finding("movable-ops-incomplete", at, shape.enclosing(at), table, expected=f"->{missing[0]}")
+            yield from shape.finding(
+                "movable-ops-incomplete", at, shape.enclosing(at), table, expected=f"->{missing[0]}"
+            )
 
 
 def _always_refuses(shape: FileShape, name: str) -> bool:

@@ -61,10 +61,11 @@ class ListWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 
 
 class ChainWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
-    """What makes the walk along a chain of pages safe: a reference, or a call with `lock_word` in its name."""
+    """What makes the walk along a chain of pages safe: a reference, or a call whose name has `lock_word` in it."""
 
     pins: frozenset[str]
     lock_word: str
+    unlock_word: str
 
 
 class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
