@@ -41,7 +41,7 @@ def callback_findings(shape: FileShape) -> Iterator[Finding]:
 
 
 def _moved_page(shape: FileShape, function: Function) -> str | None:
-    """Return the parameter that is moved away: the last page in all signatures so far but the newest."""
+    """Return the parameter that is moved away: the second of two pages, in every signature so far."""
     pages = [p.name for p in function.parameters if p.type.replace("const ", "") in shape.model.types]
     return pages[1] if len(pages) == 2 else None
 

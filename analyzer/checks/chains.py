@@ -1,11 +1,11 @@
 """Questions about walks along a chain of pages, each of which is locked on the way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from analyzer.checks.lists import reachable_after
 from analyzer.checks.shape import FileShape, callee_name, calls_of, names_in, reachable, single_values
 from analyzer.findings import Finding
-from analyzer.ir import Assign, Call, Function, Name
+from analyzer.ir import Assign, Call, Expr, Function, Name
 
 
 def chain_findings(shape: FileShape) -> Iterator[Finding]:
@@ -28,25 +28,28 @@ def chain_findings(shape: FileShape) -> Iterator[Finding]:
 
 def _walks(shape: FileShape, function: Function, number: int, page: str) -> bool:
     """Tell whether the page gets its next value from itself in a loop around the block."""
-    if number not in reachable_after(function, number):
+    around = reachable_after(function, number)
+    if number not in around:
         return False
     values = single_values(function)
     same = {p.callee for p in shape.model.same}
-    around = reachable_after(function, number)
-    for other in around:
-        if number not in reachable_after(function, other):
-            continue
-        for instruction in function.blocks[other].instructions:
-            if not isinstance(instruction, Assign) or instruction.target != Name(page):
-                continue
-            value = instruction.value
-            source = values.get(value.name) if isinstance(value, Name) else value
-            if isinstance(source, Call):
-                if callee_name(source) not in same and any(a == Name(page) for a in source.arguments):
-                    return True
-            elif source is not None and source != Name(page) and page in names_in(source):
-                return True
-    return False
+    steps = {
+        other
+        for other in around
+        for instruction in function.blocks[other].instructions
+        if isinstance(instruction, Assign) and _steps(instruction, page, values, same)
+    }
+    return any(number in reachable_after(function, other) for other in steps)
+
+
+def _steps(assign: Assign, page: str, values: Mapping[str, Expr | Call], same: set[str]) -> bool:
+    """Tell whether an assignment makes a page the one after it: `page = next(page)`, `page = page->next`."""
+    if assign.target != Name(page) or assign.value == Name(page):
+        return False
+    source = values.get(assign.value.name) if isinstance(assign.value, Name) else assign.value
+    if isinstance(source, Call):
+        return callee_name(source) not in same and any(a == Name(page) for a in source.arguments)
+    return source is not None and page in names_in(source)
 
 
 def _protected(shape: FileShape, function: Function, number: int, page: str, sleeping: frozenset[str]) -> bool:
