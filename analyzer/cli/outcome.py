@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,18 +11,23 @@ import msgspec
 from analyzer import __version__
 from analyzer.cli.settings import Display
 from analyzer.driver.baseline import baseline_text, read_baseline, unused_entries, without_accepted
+from analyzer.driver.options import Options
 from analyzer.findings import Note, Result, Status
 from analyzer.report import Context, RulePage, note_lines, render, skipped_lines, summary_line, want_color
-from analyzer.rulespec import Rule
+from analyzer.rulespec import load_model, load_rules
 from analyzer.source.errors import SourceError
 
 CLEAN, FINDINGS, INCOMPLETE = 0, 1, 3
+WITH_CATALOGUE = ("html", "sarif")
 NAMED = 3
 """So many skipped files and functions are named on stderr without --verbose."""
 
 
-def rule_pages(rules: Iterable[Rule]) -> dict[str, RulePage]:
-    """Return the catalogue as reports know it."""
+def rule_pages(options: Options, display: Display) -> dict[str, RulePage]:
+    """Return the catalogue for a format that prints it; reading it takes longer than judging a small patch."""
+    if display.format not in WITH_CATALOGUE:
+        return {}
+    rules = load_rules(load_model(options.models), options.rules)
     return {r.id: RulePage(r.id, r.summary, r.severity.value, r.confidence.value, r.page) for r in rules}
 
 

@@ -10,7 +10,6 @@ from analyzer.cli.outcome import existing_folder, finish, rule_pages
 from analyzer.cli.settings import common_options, read_settings, tree_option
 from analyzer.driver.committing import check_index, install_hook, repository_top
 from analyzer.report import Context
-from analyzer.rulespec import load_model, load_rules
 
 
 @click.group(invoke_without_command=True)
@@ -27,7 +26,7 @@ def command(context: click.Context, /, tree: Path | None, **_: object) -> None:
     top = repository_top(existing_folder(tree) or Path.cwd())
     options, display = read_settings(context, top)
     result = check_index(top, options)
-    pages = rule_pages(load_rules(load_model(options.models), options.rules))
+    pages = rule_pages(options, display)
     context.exit(finish(result, Context(rules=pages, patch_mode=True), display))
 
 

@@ -17,8 +17,6 @@ from analyzer.cli.settings import Display, common_options, read_settings, tree_o
 from analyzer.driver.patching import Judged, check_patches
 from analyzer.findings import Result, Stats
 from analyzer.report import Context, render
-from analyzer.report.formats.mail import as_mbox
-from analyzer.rulespec import load_model, load_rules
 from analyzer.source.errors import SourceError
 
 STREAMED = ("jsonl", "mail")
@@ -39,7 +37,7 @@ def command(context: click.Context, /, files: tuple[Path, ...], tree: Path | Non
     """
     options, display = read_settings(context, existing_folder(tree))
     judged = check_patches(_open_all(files), tree, options)
-    pages = rule_pages(load_rules(load_model(options.models), options.rules))
+    pages = rule_pages(options, display)
     if display.format in STREAMED and display.write_baseline is None:
         context.exit(_show_each(judged, Context(rules=pages, patch_mode=True), display))
     result = join_results([one.result for one in judged])
@@ -71,6 +69,8 @@ def _show_each(judged: Iterator[Judged], context: Context, display: Display) -> 
 
 def joined_mails(replies: Iterator[str]) -> Iterator[str]:
     """Yield replies to be written one after the other: one stands for itself, several make an mbox."""
+    from analyzer.report.formats.mail import as_mbox
+
     first, second = next(replies, ""), next(replies, None)
     if second is None:
         yield first

@@ -8,7 +8,6 @@ from analyzer.cli.outcome import existing_folder, finish, rule_pages
 from analyzer.cli.settings import common_options, read_settings, tree_option
 from analyzer.driver.scan import scan
 from analyzer.report import Context
-from analyzer.rulespec import load_model, load_rules
 
 
 class ScanCommand(click.Command):
@@ -46,6 +45,6 @@ def command(
     """
     options, display = read_settings(context, existing_folder(tree))
     result = scan((*paths, *files), tree, options)
-    pages = rule_pages(load_rules(load_model(options.models), options.rules))
+    pages = rule_pages(options, display)
     status = finish(result, Context(rules=pages), display)
     context.exit(0 if kbuild else status)
