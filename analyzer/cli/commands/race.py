@@ -9,7 +9,6 @@ from analyzer.cli.settings import common_options, read_settings, tree_option
 from analyzer.driver.race import RaceOptions, check_races
 from analyzer.interleave import DEFAULT_MAX_STATES
 from analyzer.report import Context, note_lines
-from analyzer.rulespec import load_model, load_rules
 from analyzer.source import FolderTree
 
 
@@ -37,5 +36,4 @@ def command(context: click.Context, /, paths: tuple[str, ...], tree: Path | None
     if not display.quiet and not display.verbose:
         for line in note_lines(result):
             click.echo(line, err=True)
-    pages = rule_pages(load_rules(load_model(options.models), options.rules))
-    context.exit(finish(result, Context(rules=pages), display))
+    context.exit(finish(result, Context(rules=rule_pages(options, display)), display))
