@@ -15,7 +15,7 @@ async def _diagnostics(file: Path, texts: list[str]) -> list[types.PublishDiagno
     client = LanguageClient("test", "1")
     heard: asyncio.Queue[types.PublishDiagnosticsParams] = asyncio.Queue()
 
-    @client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+    @client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)  # type: ignore[untyped-decorator]  # pygls says nothing
     def published(params: types.PublishDiagnosticsParams) -> None:
         heard.put_nowait(params)
 
@@ -32,7 +32,7 @@ async def _diagnostics(file: Path, texts: list[str]) -> list[types.PublishDiagno
         said.append(await asyncio.wait_for(heard.get(), 20))
     await client.shutdown_async(None)
     client.exit(None)
-    await client.stop()
+    await client.stop()  # type: ignore[no-untyped-call]
     return said
 
 
