@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from analyzer.checks.lists import reachable_after
-from analyzer.checks.shape import FileShape, callee_name, calls_of, names_in, reachable, single_values
+from analyzer.checks.shape import FileShape, callee_name, calls_of, reachable, single_values
 from analyzer.findings import Finding
-from analyzer.ir import Assign, Call, Expr, Function, Name
+from analyzer.ir import Assign, Call, Deref, Expr, Field, Function, Name
 
 
 def chain_findings(shape: FileShape) -> Iterator[Finding]:
@@ -49,7 +49,9 @@ def _steps(assign: Assign, page: str, values: Mapping[str, Expr | Call], same: s
     source = values.get(assign.value.name) if isinstance(assign.value, Name) else assign.value
     if isinstance(source, Call):
         return callee_name(source) not in same and any(a == Name(page) for a in source.arguments)
-    return source is not None and page in names_in(source)
+    while isinstance(source, Field):
+        source = source.base
+    return source == Deref(Name(page))
 
 
 def _protected(shape: FileShape, function: Function, number: int, page: str, sleeping: frozenset[str]) -> bool:
