@@ -230,7 +230,7 @@ class _DriverSearch:
         here = [d for d in self.routines.definitions(self.driver.file) if d.item.name not in own]
         release = self.vocabulary.generation.release
         releasing = [d for d in here if self.routines.reached_names(d) & release]
-        called = set[str]().union(*(self._mentioned(d) for d in here)) if here else set()
+        called = {name for d in here for name in d.callees - {d.item.name}}
         seen = set()
         for definition in releasing:
             if definition.item.name in called:
@@ -249,9 +249,6 @@ class _DriverSearch:
                 seen.add(extracted.context.edges)
                 yield definition, extracted
 
-    def _mentioned(self, definition: Definition) -> frozenset[str]:
-        return definition.callees - {definition.item.name}
-
     def _extract(self, name: str, role: str, definition: Definition) -> Extracted:
         return extract(
             name, role, definition.file, definition.item.name, self.routines, self.vocabulary, self.driver.owner
@@ -260,7 +257,7 @@ class _DriverSearch:
     def _alone(self, extracted: Extracted, owner: bool = False) -> str:
         """Return what the context breaks with nobody around, "" if nothing."""
         page, invariants = self._page((extracted,))
-        context = self._tied(extracted) if owner else _without_locks(extracted.context, page)
+        context = self._tied(extracted, page) if owner else _without_locks(extracted.context, page)
         result = search(page, [context], invariants, self.options.max_states)
         return ", ".join(v.invariant.title for v in result.violations if v.invariant.id in ALONE)
 
@@ -279,14 +276,13 @@ class _DriverSearch:
         )
         return page, standard_invariants(page)
 
-    def _tied(self, owner: Extracted) -> Context:
-        page, _ = self._page((owner,))
+    def _tied(self, owner: Extracted, page: Page) -> Context:
         return only_while_owned(_without_locks(owner.context, page), PAGE_LOCK)
 
     def _race(self, isolator: Extracted, owner: Extracted, names: tuple[str, ...]) -> SearchResult:
         page, invariants = self._page((isolator, owner))
         threads = [replace(_without_locks(isolator.context, page), name=name) for name in names[:-1]]
-        freeing = replace(only_while_owned(_without_locks(owner.context, page), PAGE_LOCK), name=names[-1])
+        freeing = replace(self._tied(owner, page), name=names[-1])
         return search(page, [*threads, freeing], invariants, self.options.max_states)
 
     # -- what is said

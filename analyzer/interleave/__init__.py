@@ -4,10 +4,10 @@ Contexts are finite automata (`Context`, built with `ContextBuilder`), the
 shared state and the invariants are data (`Page`, `Invariant`), and `search`
 gives the shortest trace to each invariant that some interleaving breaks.
 
-To get a context from a control-flow graph: one node for each program point
-(any hashable label), one edge for each instruction, silent if it does not
-concern the page, and one edge for each outcome of a branch, with a guard if
-the condition is about the page. `connect` puts contexts one after the other
+`extract` gets a context from C: `vocabulary` says which call is which step
+(`rules/race.toml`), `routines` finds and lowers the functions, and the walk
+has one node for each state of the thread (`configuration`, `symbols`), one
+edge for each step on the page, and a choice for each branch. `connect` puts contexts one after the other
 (isolate, then migrate), `only_while_owned` ties a freeing owner to what it
 owns, and `search` removes silent edges by itself.
 """

@@ -14,7 +14,6 @@ in an owner every page that is not freshly allocated is T.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from analyzer.interleave.automaton import (
     DISOWN,
@@ -38,6 +37,7 @@ from analyzer.interleave.automaton import (
     release,
     set_flag,
 )
+from analyzer.interleave.configuration import Configuration, Frame, Outcome, assign, move, pack
 from analyzer.interleave.routines import Routine, Routines
 from analyzer.interleave.symbols import (
     NONZERO,
@@ -80,44 +80,6 @@ MAX_FRAMES = 14
 MAX_CONFIGURATIONS = 30_000
 MAX_HELD = 4
 MAX_OWN_REFERENCES = 3
-
-
-class Frame(NamedTuple):
-    """An activation: where it is, what it knows, where its result goes, and which callback it is."""
-
-    routine: int
-    block: int
-    at: int
-    values: tuple[tuple[str, Value], ...]
-    result: str = ""
-    callback: str = ""
-
-
-class Configuration(NamedTuple):
-    """One state of the thread.
-
-    listed: the thread's own list that T is on; seen: T was found already; held: the owner's locks it holds.
-    While the thread acts for the owner, references are those it took, released says that it let T go,
-    dropped that it gave up the owner's reference, and locked that it holds the page lock as an owner.
-    """
-
-    frames: tuple[Frame, ...]
-    listed: str = ""
-    seen: bool = False
-    held: tuple[str, ...] = ()
-    references: int = 0
-    released: bool = False
-    dropped: bool = False
-    locked: bool = False
-
-
-class Outcome(NamedTuple):
-    """A step to the next configuration; without atoms it is silent."""
-
-    after: Configuration
-    atoms: tuple[Atom, ...] = ()
-    text: str = ""
-    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -208,7 +170,7 @@ class _Extraction:
         if key not in self.number:
             self.number[key] = len(self.used)
             self.used.append(routine)
-        return Frame(self.number[key], 0, 0, _pack(values or {}), result, mark)
+        return Frame(self.number[key], 0, 0, pack(values or {}), result, mark)
 
     def _for_owner(self, configuration: Configuration) -> bool:
         """Tell whether the code that runs is the owner's: its own thread, or one of its callbacks."""
@@ -240,7 +202,7 @@ class _Extraction:
     def _instruction(
         self, configuration: Configuration, routine: Routine, instruction: Instruction
     ) -> Iterator[Outcome]:
-        onward = _move(configuration, at=configuration.frames[-1].at + 1)
+        onward = move(configuration, at=configuration.frames[-1].at + 1)
         match instruction:
             case Assign(Field(Deref(base), member), value) if member in self.words.pages.owner_fields:
                 if self._page(configuration, base) == THE_PAGE and self._value(configuration, value) == ZERO:
@@ -252,9 +214,9 @@ class _Extraction:
             ):
                 yield from self._read_owner(onward, target, f"->{member}", routine.place(instruction.at))
             case Assign(Name(target), value):
-                yield Outcome(_assign(onward, target, self._value(configuration, value)))
+                yield Outcome(assign(onward, target, self._value(configuration, value)))
             case Havoc(Name(target)):
-                yield Outcome(_assign(onward, target, None))
+                yield Outcome(assign(onward, target, None))
             case Call():
                 yield from self._call(configuration, onward, routine, instruction)
             case _:
@@ -265,7 +227,7 @@ class _Extraction:
     ) -> Iterator[Outcome]:
         place = routine.place(call.at)
         invoked, words = routine.invocation(call.at, call.callee.name if isinstance(call.callee, Name | Field) else "")
-        onward = _assign(onward, call.result, None)
+        onward = assign(onward, call.result, None)
         values = tuple(self._value(configuration, argument) for argument in call.arguments)
         if isinstance(call.callee, Field):
             name = call.callee.name
@@ -281,17 +243,17 @@ class _Extraction:
         first = self._page(configuration, call.arguments[0]) if call.arguments else None
         pages = self.words.pages
         if name in pages.identity and first is not None:
-            yield Outcome(_assign(onward, call.result, values[0] or first))
+            yield Outcome(assign(onward, call.result, values[0] or first))
         elif name in pages.never:
-            yield Outcome(_assign(onward, call.result, ZERO if first == THE_PAGE else None))
+            yield Outcome(assign(onward, call.result, ZERO if first == THE_PAGE else None))
         elif name in pages.always:
-            yield Outcome(_assign(onward, call.result, ONE))
+            yield Outcome(assign(onward, call.result, ONE))
         elif name in pages.fresh:
-            yield Outcome(_assign(onward, call.result, OTHER_PAGE))
-            yield Outcome(_assign(onward, call.result, ZERO))
+            yield Outcome(assign(onward, call.result, OTHER_PAGE))
+            yield Outcome(assign(onward, call.result, ZERO))
         elif name in pages.sources:
             found = OTHER_PAGE if onward.seen else THE_PAGE
-            yield Outcome(_assign(onward._replace(seen=True), call.result, found))
+            yield Outcome(assign(onward._replace(seen=True), call.result, found))
         elif first == THE_PAGE and (done := list(self._step(_bind(onward, call), name, call, values, text, place))):
             yield from done
         elif name in self.list_calls:
@@ -316,7 +278,7 @@ class _Extraction:
         mine = self._for_owner(onward)
 
         def done(*atoms: Atom, value: Value | None = None, says: str = "", after: Configuration = onward) -> Outcome:
-            return Outcome(_assign(after, call.result, value), atoms, says or text, place)
+            return Outcome(assign(after, call.result, value), atoms, says or text, place)
 
         if self.is_owner and (
             (name in steps.lock | steps.trylock and onward.locked) or (name in steps.unlock and not onward.locked)
@@ -378,8 +340,8 @@ class _Extraction:
 
     def _read_owner(self, onward: Configuration, target: str, text: str, place: Place) -> Iterator[Outcome]:
         """Read the owner's data, which hangs on the page until the owner lets it go."""
-        yield Outcome(_assign(onward, target, NONZERO), (owned_is(),), f"{text} is set", place)
-        yield Outcome(_assign(onward, target, ZERO), (owned_is(False),), f"{text} is NULL", place)
+        yield Outcome(assign(onward, target, NONZERO), (owned_is(),), f"{text} is set", place)
+        yield Outcome(assign(onward, target, ZERO), (owned_is(False),), f"{text} is NULL", place)
 
     # -- lists
 
@@ -402,13 +364,13 @@ class _Extraction:
             yield from self._first_of(onward, call, values[lists.first[name]] if values else None, text, place)
         elif name in lists.empty and not self._is_link(configuration, call):
             there = bool(onward.listed) and values[0] is not None and _list_key(values[0]) == onward.listed
-            yield Outcome(_assign(onward, call.result, ZERO if there else None))
+            yield Outcome(assign(onward, call.result, ZERO if there else None))
         elif self._is_link(configuration, call):
             if name in lists.empty:
                 for on_list in (True, False):
                     says = f"{text} is {'false' if on_list else 'true'}"
                     value = ZERO if on_list else ONE
-                    yield Outcome(_assign(onward, call.result, value), (listed_is("", on_list),), says, place)
+                    yield Outcome(assign(onward, call.result, value), (listed_is("", on_list),), says, place)
                 return
             atoms: tuple[Atom, ...] = ()
             if name in lists.delete | lists.move:
@@ -438,14 +400,14 @@ class _Extraction:
         self, onward: Configuration, call: Call, head: Value | None, text: str, place: Place
     ) -> Iterator[Outcome]:
         if onward.listed and head is not None and _list_key(head) == onward.listed:
-            yield Outcome(_assign(onward, call.result, THE_PAGE))
+            yield Outcome(assign(onward, call.result, THE_PAGE))
         elif self.is_owner and head is not None and head.startswith("&->") and self._names_pages(call):
             yield Outcome(
-                _assign(onward, call.result, THE_PAGE), (listed_is(OWNER_LIST),), f"{text} is this page", place
+                assign(onward, call.result, THE_PAGE), (listed_is(OWNER_LIST),), f"{text} is this page", place
             )
-            yield Outcome(_assign(onward, call.result, OTHER_PAGE))
+            yield Outcome(assign(onward, call.result, OTHER_PAGE))
         else:
-            yield Outcome(_assign(onward, call.result, None))
+            yield Outcome(assign(onward, call.result, None))
 
     def _names_pages(self, call: Call) -> bool:
         return any(
@@ -462,7 +424,7 @@ class _Extraction:
         if not self._for_owner(configuration) or not lock:
             yield Outcome(onward)
             if name in locks.trylock:
-                yield Outcome(_assign(onward, call.result, ZERO))
+                yield Outcome(assign(onward, call.result, ZERO))
             return
         nested = [held for held in onward.held if held.split("#")[0] == lock]
         if name in locks.release:
@@ -477,9 +439,9 @@ class _Extraction:
         if len(onward.held) < MAX_HELD:
             after = onward._replace(held=(*onward.held, taken))
             value = ONE if name in locks.trylock else None
-            yield Outcome(_assign(after, call.result, value), (acquire(taken),), text, place)
+            yield Outcome(assign(after, call.result, value), (acquire(taken),), text, place)
         if name in locks.trylock:
-            yield Outcome(_assign(onward, call.result, ZERO), (busy(taken),), f"{text} fails", place)
+            yield Outcome(assign(onward, call.result, ZERO), (busy(taken),), f"{text} fails", place)
 
     # -- calls
 
@@ -498,7 +460,7 @@ class _Extraction:
         frame = self._frame_for(file, function, self._arguments(configuration, call), call.result, role)
         if frame is None:
             raise AnalyzerError(f"{file}: {function}() is not defined")
-        frame = frame._replace(values=_pack({**dict(frame.values), **self._other_pages(frame, source)}))
+        frame = frame._replace(values=pack({**dict(frame.values), **self._other_pages(frame, source)}))
         at_entry = self.words.generation.isolate_at == "entry"
         atoms = (callback(role),) if at_entry else ()
         after = onward._replace(frames=(*onward.frames, frame), references=0, released=False, dropped=False)
@@ -537,7 +499,7 @@ class _Extraction:
         frame = self._enter(file, name, {}, result, mark)
         parameters = self.used[frame.routine].function.parameters
         named = {p.name: v for p, v in zip(parameters, values, strict=False) if v is not None}
-        return frame._replace(values=_pack(named))
+        return frame._replace(values=pack(named))
 
     def _invoke(
         self,
@@ -617,7 +579,7 @@ class _Extraction:
             if same is None:
                 learnt = configuration
                 if isinstance(value, Name) and high is None:
-                    learnt = _assign(configuration, value.name, constant)
+                    learnt = assign(configuration, value.name, constant)
                 yield Outcome(self._goto(learnt, routine, to))
         yield Outcome(self._goto(configuration, routine, default))
 
@@ -630,7 +592,7 @@ class _Extraction:
                 text = "the caller drops the owner's reference"
                 yield Outcome(after._replace(dropped=True), (PUT,), text, routine.place(at))
             return
-        after = _assign(after, frame.result, result)
+        after = assign(after, frame.result, result)
         if frame.callback:
             after = after._replace(held=(), references=0, released=False, dropped=False)
         if frame.callback != "isolate" or self.words.generation.isolate_at != "accepted":
@@ -638,10 +600,10 @@ class _Extraction:
             return
         text = f"{routine.function.name}() accepts the page"
         if truth(result) is not False:
-            accepted = _assign(after, frame.result, result or NONZERO)
+            accepted = assign(after, frame.result, result or NONZERO)
             yield Outcome(accepted, (callback("isolate"),), text, routine.place(at))
         if truth(result) is not True:
-            yield Outcome(_assign(after, frame.result, ZERO))
+            yield Outcome(assign(after, frame.result, ZERO))
 
     def _iterate(
         self, configuration: Configuration, routine: Routine, at: int, true: int, false: int
@@ -653,21 +615,21 @@ class _Extraction:
             return
         frame = configuration.frames[-1]
         visited = f"%visited{frame.block}"
-        leave = Outcome(self._goto(_assign(configuration, visited, None), routine, false))
+        leave = Outcome(self._goto(assign(configuration, visited, None), routine, false))
         if visited in dict(frame.values):
             yield leave
             return
         head = self._head(configuration, words[position])
-        entered = _assign(configuration, visited, ONE)
+        entered = assign(configuration, visited, ONE)
         if configuration.listed and _list_key(head) == configuration.listed:
-            yield Outcome(self._goto(_assign(entered, words[0], THE_PAGE), routine, true))
+            yield Outcome(self._goto(assign(entered, words[0], THE_PAGE), routine, true))
         elif self.is_owner and words[-1] in self.words.lists.links and head.startswith("&->"):
-            found = self._goto(_assign(entered, words[0], THE_PAGE), routine, true)
+            found = self._goto(assign(entered, words[0], THE_PAGE), routine, true)
             text = f"{macro}() finds the page"
             yield Outcome(found, (listed_is(OWNER_LIST),), text, routine.place(at))
             yield Outcome(leave.after, (listed_is(OWNER_LIST, False),))
         elif self._for_owner(configuration):
-            yield Outcome(self._goto(_assign(entered, words[0], None), routine, true))
+            yield Outcome(self._goto(assign(entered, words[0], None), routine, true))
             yield leave
         else:
             yield leave
@@ -680,7 +642,7 @@ class _Extraction:
         inside = [to for to in successors(routine.function.blocks[frame.block].terminator) if to in body]
         if len(inside) != 1 or entered in dict(frame.values) or not routine.calls(body) & self.page_calls:
             return None
-        return self._goto(_assign(configuration, entered, ONE), routine, inside[0])
+        return self._goto(assign(configuration, entered, ONE), routine, inside[0])
 
     def _head(self, configuration: Configuration, text: str) -> Value:
         """Return the value of a list's head that is known as text."""
@@ -710,15 +672,15 @@ class _Extraction:
         match condition:
             case Name(name):
                 known = self._values(configuration).get(name)
-                return configuration if known is not None else _assign(configuration, name, NONZERO if holds else ZERO)
+                return configuration if known is not None else assign(configuration, name, NONZERO if holds else ZERO)
             case Unary("!", operand):
                 return self._learn(configuration, operand, not holds)
             case Binary("==" | "!=" as operator, Name(name), constant):
                 value = self._value(configuration, constant)
                 if value is not None and value.startswith("=") and holds == (operator == "=="):
-                    return _assign(configuration, name, value)
+                    return assign(configuration, name, value)
                 if value == ZERO and self._values(configuration).get(name) is None:
-                    return _assign(configuration, name, NONZERO)
+                    return assign(configuration, name, NONZERO)
         return configuration
 
     # -- values
@@ -767,34 +729,10 @@ class _Extraction:
         return f"fn:{name}" if self.routines.find(name, function.file) is not None else None
 
 
-def _pack(values: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
-    return tuple(sorted(values.items()))
-
-
-def _move(configuration: Configuration, at: int) -> Configuration:
-    frame = configuration.frames[-1]
-    return configuration._replace(frames=(*configuration.frames[:-1], frame._replace(at=at)))
-
-
-def _assign(configuration: Configuration, name: str, value: Value | None) -> Configuration:
-    """Give a variable of the running function a value, or make it unknown."""
-    if not name or not configuration.frames:
-        return configuration
-    frame = configuration.frames[-1]
-    values = dict(frame.values)
-    if value is None:
-        if name not in values:
-            return configuration
-        del values[name]
-    else:
-        values[name] = value
-    return configuration._replace(frames=(*configuration.frames[:-1], frame._replace(values=_pack(values))))
-
-
 def _bind(configuration: Configuration, call: Call) -> Configuration:
     """Remember that the variable that a step is done to is T."""
     first = call.arguments[0]
-    return _assign(configuration, first.name, THE_PAGE) if isinstance(first, Name) else configuration
+    return assign(configuration, first.name, THE_PAGE) if isinstance(first, Name) else configuration
 
 
 def _list_key(value: Value) -> str:
