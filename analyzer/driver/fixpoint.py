@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 
+import msgspec
+
 from analyzer.checks import Candidate
 from analyzer.dataflow import Summary
 from analyzer.driver.contracts import operation_summary
@@ -126,19 +128,18 @@ class _Update:
 
     def run(self, changed: frozenset[str]) -> Snapshot:
         snapshot = self.snapshot
+        present = changed & self.files
         for path in changed | (snapshot.files - self.files):
             snapshot.hits.pop(path, None)
-            gone = snapshot.results.pop(path, None)
-            if gone is not None:
-                for summary in gone.summaries:
-                    self.summaries.setdefault(summary.name, {})
-                    self.pending |= {p for p, names in snapshot.hits.items() if summary.name in names}
+            if path not in present:
+                self._forget(path)
         snapshot.files = self.files
-        present = changed & self.files
         for path, names in snapshot.hits.items():
             for name in names:
                 self.by_name.setdefault(name, set()).add(path)
         self._look_up(snapshot.searched, sorted(present), record=False)
+        for path in present - snapshot.hits.keys():
+            self._forget(path)
         first = self.knobs.model.names() | self._condition_names() | self._contract_names()
         self._search_new(dict.fromkeys(first - snapshot.searched.keys(), ""))
         model = self._fit_model()
@@ -152,10 +153,20 @@ class _Update:
         )
         for result in snapshot.results.values():
             self._register(result)
-        self.pending |= {path for path in snapshot.hits if path not in snapshot.results}
+        self.pending |= {path for path in snapshot.hits if path in present or path not in snapshot.results}
         self._iterate()
         self._answer_questions()
         return snapshot
+
+    def _forget(self, path: str) -> None:
+        """Drop the result of a file that is gone or has nothing to say any more; its callers are analysed again.
+
+        A file that only changed keeps its result until there is a new one to compare it with.
+        """
+        gone = self.snapshot.results.pop(path, None)
+        if gone is not None:
+            lost = {summary.name for summary in gone.summaries}
+            self.pending |= {p for p, names in self.snapshot.hits.items() if lost & names}
 
     # -- names and where they stand
 
@@ -233,9 +244,11 @@ class _Update:
             self.summaries.get(name, {}).pop(path, None)
         for name, found in after.items():
             self.summaries.setdefault(name, {})[path] = found
+        for function, _, _ in old.bindings if old is not None else ():
+            self.bindings.get(function, {}).pop(path, None)
         for function, struct, operation in result.bindings:
             self.bindings.setdefault(function, {}).setdefault(path, set()).add((struct, operation))
-        return {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
+        return {n for n in before.keys() | after.keys() if _says_else(before.get(n), after.get(n))}
 
     def _iterate(self) -> None:
         for number in range(MAX_ROUNDS):
@@ -345,6 +358,24 @@ def _place(job: FileJob) -> str:
 def _may_define(path: str) -> bool:
     """Tell whether a file can define what a whole kernel uses: any header, or a file outside the leaf folders."""
     return path.endswith(".h") or path.count("/") <= 1
+
+
+def _says_else(before: tuple[Summary, ...] | None, after: tuple[Summary, ...] | None) -> bool:
+    """Tell whether summaries differ in more than the lines on which things happen, which every edit above moves.
+
+    A trace through a caller that is not analysed again may so name a line of before the edit.
+    """
+    if before is None or after is None or len(before) != len(after):
+        return before != after
+    return before != after and list(map(_placeless, before)) != list(map(_placeless, after))
+
+
+def _placeless(summary: Summary) -> Summary:
+    cases = tuple(
+        msgspec.structs.replace(case, effects=tuple(msgspec.structs.replace(e, place=None) for e in case.effects))
+        for case in summary.cases
+    )
+    return msgspec.structs.replace(summary, cases=cases)
 
 
 def _by_name(summaries: Iterable[Summary]) -> dict[str, tuple[Summary, ...]]:
