@@ -219,7 +219,7 @@ class _Solver:
             self.transfer.at = terminator.at
             if final:
                 self._watch_test(state, value)
-                self._compare(state, value)
+            self._compare(state, value)
             for target, truth in ((terminator.true, True), (terminator.false, False)):
                 after = state.copy()
                 if after.assume(value, truth):
@@ -315,16 +315,15 @@ class _Solver:
 
     def _compare(self, state: State, value: Value) -> None:
         """Let comparisons of a field be events (`page->mapping != mapping`)."""
-        if value[0] != "o":
-            return
-        for operand in value[2:]:
-            if isinstance(operand, tuple) and operand and operand[0] == "l":
-                for event in self.knowledge.compares.get(operand[2], ()):  # type: ignore[call-overload]
-                    self.transfer.apply(
-                        state, operand[1], event.facet, event.name, event.requires, event.to, event.only_from  # type: ignore[arg-type]
-                    )
-            elif isinstance(operand, tuple) and operand and operand[0] == "o":
-                self._compare(state, operand)
+        if value[0] == "l":
+            for event in self.knowledge.compares.get(value[2], ()):  # type: ignore[call-overload]
+                self.transfer.apply(
+                    state, value[1], event.facet, event.name, event.requires, event.to, event.only_from  # type: ignore[arg-type]
+                )
+        elif value[0] == "o":
+            for operand in value[2:]:
+                if isinstance(operand, tuple) and operand:
+                    self._compare(state, operand)
 
     # -- exits
 
@@ -378,7 +377,7 @@ class _Solver:
     def _guards(self, state: State) -> tuple[Guard, ...]:
         found = []
         for value, mask in state.facts.items():
-            if value[0] == "p" and mask != ANY and value not in state.objects:
+            if value[0] == "p" and mask != ANY:
                 found.append(Guard(self.transfer.parameters.get(str(value[1]), -1), mask))
             elif value[0] == "o" and value[1] == "&" and value[2][0] == "p" and value[3][0] == "k":  # type: ignore[index]
                 number = self.transfer.parameters.get(str(value[2][1]), -1)  # type: ignore[index]

@@ -78,7 +78,7 @@ class Transfer:
         if isinstance(expression, Opaque):
             return ("u", expression.at, "")
         if isinstance(expression, Addr):
-            return self.address(state, expression.base)
+            return self.address(state, expression.base, taken=True)
         if isinstance(expression, Field | Deref | Index):
             return self.load(state, self.address(state, expression))
         if isinstance(expression, Unary):
@@ -102,7 +102,7 @@ class Transfer:
             return ("c", number)
         return ("k", name) if name.isupper() else ("g", name)
 
-    def address(self, state: State, place: Expr) -> Value:
+    def address(self, state: State, place: Expr, taken: bool = False) -> Value:
         """Return the address of an lvalue; the address of a `same_fields` member is its object's."""
         if isinstance(place, Name):
             if place.name.startswith("%") or place.name in self.locals or place.name in self.parameters:
@@ -112,7 +112,7 @@ class Transfer:
             return self.value(state, place.base)
         if isinstance(place, Field):
             base = self.address(state, place.base)
-            if place.name in self.knowledge.model.same_fields and base[0] not in ("L", "G"):
+            if taken and place.name in self.knowledge.model.same_fields and base[0] not in ("L", "G"):
                 return base
             return self._bounded(("A", base, place.name))
         if isinstance(place, Index):

@@ -401,7 +401,7 @@ class _FileAnalysis:
             self.skipped.append(entry)
 
     def _entries(self, function: Function) -> tuple[EntryState, ...]:
-        bound = set() if self.job.path.endswith(".h") else self._bound(function.name)
+        bound = self._bound(function.name) if self._has_contract_facet and not self.job.path.endswith(".h") else set()
         return entry_states(function, sorted(bound), self.setting.contracts, self.setting.contract_facet) if bound else ()
 
     # -- what the solver asks

@@ -15,6 +15,9 @@ from analyzer.source.tree import Tree
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
+_HEADER = re.compile(rb"^(?:#[ \t]*define[ \t]+|[A-Za-z_][\w \t*]*?[ \t*]|)([A-Za-z_]\w*)[ \t]*\(", re.M)
+
+
 class NameSearch:
     """Finds a fixed set of names in file after file."""
 
@@ -68,10 +71,10 @@ def search_definitions(tree: Tree, paths: Iterable[str], names: Iterable[str]) -
             data = tree.read(path)
         except SourceError:
             continue
-        here = search.names_in(data)
-        defined = frozenset(
-            name for name in here if re.search(rb"^[A-Za-z_#][^\n;={}]*\b" + name.encode() + rb"\s*\(", data, re.M)
-        )
+        here = {name.encode("utf-8") for name in search.names_in(data)}
+        if not here:
+            continue
+        defined = frozenset(match[1].decode("utf-8") for match in _HEADER.finditer(data) if match[1] in here)
         if defined:
             found[path] = defined
     return found
