@@ -32,13 +32,8 @@ def blur_ambiguous(cases: list[Case]) -> list[Case]:
         paths = sorted({_key(e) for one in (case, *others) for e in one.effects}, key=repr)
         effects = []
         for key in paths:
-            mine = _effect(case, key)
-            theirs = [_effect(other, key) for other in others]
-            agreed = mine is not None and all(t is not None and _states(t) == _states(mine) for t in theirs)
-            if agreed and mine is not None:
-                effects.append(mine)
-            else:
-                effects.append(_give_up(key, [e for e in (mine, *theirs) if e is not None]))
+            versions = [_effect(one, key) for one in (case, *others)]
+            effects.append(_agree(key, versions))
         blurred.append(msgspec.structs.replace(case, effects=tuple(effects)))
     return blurred
 
@@ -51,15 +46,20 @@ def _effect(case: Case, key: tuple[Path, bool]) -> Effect | None:
     return next((e for e in case.effects if _key(e) == key), None)
 
 
-def _states(effect: Effect) -> tuple[tuple[int, str | None, bool], ...]:
-    return tuple((c.facet, c.to, c.acquired) for c in effect.changes)
-
-
-def _give_up(key: tuple[Path, bool], effects: list[Effect]) -> Effect:
-    """Return the effect that leaves every facet on which the cases disagree unknown."""
-    facets = sorted({c.facet for e in effects for c in e.changes})
+def _agree(key: tuple[Path, bool], versions: list[Effect | None]) -> Effect:
+    """Return the first version, or what all leave of it: a facet on which they disagree is given up."""
+    first = versions[0]
+    tables = [{c.facet: (c.to, c.acquired) for c in v.changes} if v is not None else {} for v in versions]
+    facets = sorted({facet for table in tables for facet in table})
+    agreed = {f for f in facets if all(table.get(f) == tables[0].get(f) for table in tables)}
+    if first is not None and len(agreed) == len(facets):
+        return first
+    changes = tuple(
+        c for f in facets for c in (first.changes if first is not None and f in agreed else (Change(f, "", "", None, False),))
+        if c.facet == f
+    )
     path, stored = key
-    return Effect(path, tuple(Change(f, "", "", None, False) for f in facets), stored, escaped=True)
+    return Effect(path, changes, stored, escaped=True, text=first.text if first else "", place=first.place if first else None)
 
 
 def _distinct(left: Case, right: Case) -> bool:

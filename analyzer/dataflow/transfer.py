@@ -310,8 +310,9 @@ class Transfer:
         trail = item.trail
         if to or text:
             trail = Trail(trail, self.at, text or event, event, place=place)
+        escaped = item.escaped and not (bits & bit and not item.acquired & bit)  # what is taken again is ours again
         state.objects[value] = Object(
-            (*item.states[:index], new, *item.states[index + 1 :]), bits, item.escaped, first, trail
+            (*item.states[:index], new, *item.states[index + 1 :]), bits, escaped, first, trail
         )
 
     def _sight(
@@ -382,7 +383,9 @@ class Transfer:
         knowledge = self.knowledge
         kind = knowledge.errors.get(name)
         if kind is not None and arguments:
-            result = arguments[0] if kind == "same-number" else ("o", kind, arguments[0])
+            result = arguments[0] if kind in ("same-number", "error-pointer") else ("o", kind, arguments[0])
+            if kind == "error-pointer":
+                state.assume_mask(result, NEGATIVE | ZERO)
             state.env[call.result] = result
             return [state]
         for pattern in knowledge.same.get(name, ()):

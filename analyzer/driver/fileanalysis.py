@@ -13,6 +13,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import msgspec
 
@@ -50,6 +51,8 @@ class ViewSetting:
     rules: tuple[Rule, ...]
     names: frozenset[str]
     beside: frozenset[str]
+    own: frozenset[int] = frozenset()
+    """Numbers of the view's own facets in `model.facets`."""
 
 
 def view_settings(model: Model, rules: tuple[Rule, ...]) -> tuple[ViewSetting, ...]:
@@ -57,17 +60,19 @@ def view_settings(model: Model, rules: tuple[Rule, ...]) -> tuple[ViewSetting, .
     facets = frozenset(f.name for f in model.facets)
     views = model.all_views()
     homes: dict[str, list[Rule]] = {view.name: [] for view in views}
+    main = next((v for v in views if not v.beside), None)
     for rule in rules:
         named = rule.asks_of(facets)
         home = next((v for v in views if rule.facet in v.facets and named <= {*v.facets, *v.beside}), None)
-        home = home or next((v for v in views if named <= {*v.facets, *v.beside}), views[0] if views else None)
+        home = home or (main if not named else None) or next((v for v in views if named <= {*v.facets, *v.beside}), views[0] if views else None)
         if home is not None:
             homes[home.name].append(rule)
     found = []
     for view in views:
         part = model.project(view)
         own = {p.callee for e in part.events if e.facet in view.facets for p in e.calls} - model.pure
-        found.append(ViewSetting(view.name, part, tuple(homes[view.name]), frozenset(own), part.names() - own))
+        mine = frozenset(i for i, f in enumerate(part.facets) if f.name in view.facets)
+        found.append(ViewSetting(view.name, part, tuple(homes[view.name]), frozenset(own), part.names() - own, mine))
     return tuple(found)
 
 
@@ -236,9 +241,7 @@ class _FileAnalysis:
         self.joined: dict[str, Summary | None] = {}
         self.kept: dict[str, Kept] = {}
         self.bindings = self._bindings()
-        self.knowledge: Knowledge = make_knowledge(
-            view.model, self._summary_of, self._operation_of, self._keeps
-        )
+        self.knowledge: Knowledge = make_knowledge(view.model, self._summary_of, self._operation_of, self._keeps)
         self.skipped: list[Skipped] = []
         self.asked: dict[str, Summary | None] = {}
         self.analysed: dict[str, list[tuple[FunctionText, list[Analysis]]]] = {}
@@ -265,7 +268,8 @@ class _FileAnalysis:
         summaries = tuple(
             msgspec.structs.replace(summary, view=self.view.name)
             for name, summary in sorted(self.local.items())
-            if not summary.trivial and (header or not all(d.is_static or d.is_macro for d in lowered.definitions[name]))
+            if self._touches(summary)
+            and (header or not all(d.is_static or d.is_macro for d in lowered.definitions[name]))
         )
         return FileResult(
             self.job.path,
@@ -291,9 +295,7 @@ class _FileAnalysis:
                     functions[name] = functions.get(name, ()) + functions_of(lowered, item, self.idioms)
                 except (AnalyzerError, RecursionError):
                     self._skip_function(item, "could not be parsed")
-        return structural_findings(
-            lowered.source, functions, self.bindings, self.setting.model, self.setting.rules
-        )
+        return structural_findings(lowered.source, functions, self.bindings, self.setting.model, self.setting.rules)
 
     def _bindings(self) -> tuple[OperationBinding, ...]:
         structs = {struct for struct, _ in self.setting.contracts}
@@ -318,13 +320,36 @@ class _FileAnalysis:
 
     def _matters(self, name: str, interesting: frozenset[str]) -> bool:
         callees = self.lowered.callees[name]
-        if callees & interesting:
+        if callees & interesting and (name in self.below or not self.view.beside):
             return True
-        if any(callee in self.local and not self.local[callee].trivial for callee in callees):
+        if any(callee in self.local and self._touches(self.local[callee]) for callee in callees):
             return True
+        if not self._has_contract_facet or self.view.beside:
+            return False
         if any(self._calls_parameter(item, callees) for item in self.lowered.definitions[name]):
             return True
-        return self._has_contract_facet and any(key in self.setting.contracts for key in self._bound(name))
+        return any(key in self.setting.contracts for key in self._bound(name))
+
+    def _touches(self, summary: Summary) -> bool:
+        """Tell whether a call of the function does something to a facet of this view's own."""
+        if summary.trivial or not self.view.beside:
+            return not summary.trivial
+        own = self.view.own
+        return summary.opaque or any(c.facet in own for case in summary.cases for e in case.effects for c in e.changes)
+
+    @cached_property
+    def below(self) -> frozenset[str]:
+        """Return the functions that mention this view's own names, and all of this file that they call."""
+        definitions, callees = self.lowered.definitions, self.lowered.callees
+        summarised = {n for n, found in self.job.summaries.items() if any(s.view == self.view.name for s in found)}
+        waiting = [n for n in definitions if callees[n] & (self.view.names | summarised)]
+        found: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += [callee for callee in callees[name] if callee in definitions]
+        return frozenset(found)
 
     def _calls_parameter(self, item: FunctionText, callees: frozenset[str]) -> bool:
         """Tell whether a function with a page parameter calls a function that its caller passed in."""
@@ -383,7 +408,9 @@ class _FileAnalysis:
             return known.analyses
         self.asked = {}
         analyses = [analyse(f, self.knowledge, e) for f, e in zip(variants, entries, strict=True)]
-        self.lowered.analyses[(self.view.name, item.start)] = _Remembered(id(self.setting), self.asked, entries, analyses)
+        self.lowered.analyses[(self.view.name, item.start)] = _Remembered(
+            id(self.setting), self.asked, entries, analyses
+        )
         return analyses
 
     def _promised(self, name: str) -> Summary | None:
@@ -402,7 +429,9 @@ class _FileAnalysis:
 
     def _entries(self, function: Function) -> tuple[EntryState, ...]:
         bound = self._bound(function.name) if self._has_contract_facet and not self.job.path.endswith(".h") else set()
-        return entry_states(function, sorted(bound), self.setting.contracts, self.setting.contract_facet) if bound else ()
+        return (
+            entry_states(function, sorted(bound), self.setting.contracts, self.setting.contract_facet) if bound else ()
+        )
 
     # -- what the solver asks
 
@@ -426,8 +455,10 @@ class _FileAnalysis:
 
     def _operation_of(self, name: str) -> Summary | None:
         known = self.job.operations.get(name)
-        return known if known is not None else operation_summary(
-            name, self.setting.contracts, self.view.model, self.setting.contract_facet
+        return (
+            known
+            if known is not None
+            else operation_summary(name, self.setting.contracts, self.view.model, self.setting.contract_facet)
         )
 
     def _keeps(self, name: str, file: str, position: int) -> bool | None:
