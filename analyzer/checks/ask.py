@@ -45,7 +45,7 @@ def ask_rules(
 def _finding(rule: Rule, sight: Sight, source: SourceText, function: str) -> Finding:
     line, column = source.position(max(sight.at, 0))
     steps = []
-    for at, text, place, event in sight.trail:
+    for at, text, _, _ in sight.trail:
         step_line = source.position(max(at, 0))[0]
         steps.append(Step(file=source.path, line=step_line, function=function, message=f"{sight.subject}: {text}"))
     words = {
@@ -69,5 +69,5 @@ def _finding(rule: Rule, sight: Sight, source: SourceText, function: str) -> Fin
         subject=sight.subject,
         message=message,
         trace=tuple(steps),
-        line_text=source.line(line).strip(),
+        line_text=source.line(line),
     )

@@ -90,7 +90,7 @@ class FileShape:
             function=function,
             subject=subject,
             message=message,
-            line_text=self.source.line(line).strip(),
+            line_text=self.source.line(line),
         )
 
 

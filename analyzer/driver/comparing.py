@@ -151,7 +151,7 @@ def _passes(change: FileChange) -> tuple[tuple[Key, Callable[[Finding, Finding],
         (lambda f: (f.rule, f.function, f.subject, f.message, tuple(s.message for s in f.trace)), always),
         (lambda f: (f.rule, f.function, event_words(f)), always),
         (lambda f: (f.rule, f.function, f.subject), change.same_line),
-        (lambda f: (f.rule, f.line_text), renamed),
+        (lambda f: (f.rule, f.line_text.strip()), renamed),
         (lambda f: (f.rule, event_words(f)), renamed),
     )
 
@@ -172,7 +172,8 @@ def _match(
         for j, after in enumerate(groups.get(key(before), ())):
             if fits(before, after) and not change.contradicts(before, after):
                 distance = abs(change.line_after.get(before.line, before.line) - after.line)
-                far = (not change.same_line(before, after), before.line_text != after.line_text, distance)
+                other_text = before.line_text.strip() != after.line_text.strip()
+                far = (not change.same_line(before, after), other_text, distance)
                 candidates.append((far, i, j, before, after))
     pairs = []
     used: set[int] = set()

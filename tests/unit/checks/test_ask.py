@@ -43,7 +43,7 @@ def test_a_sight_that_answers_a_rule_is_a_finding() -> None:
     finding = candidate.finding
     assert (finding.rule, finding.file, finding.line, finding.column) == ("unlock-twice", "mm/demo.c", 3, 2)
     assert finding.message == "page is unlocked at unlock"
-    assert finding.line_text == "unlock_page(page);"
+    assert finding.line_text == "\tunlock_page(page);"
     assert [(step.line, step.message) for step in finding.trace] == [(1, "page: locked"), (3, "page: unlocked")]
 
 
