@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from analyzer import __version__
+import analyzer
 from analyzer.cli.settings import Display
 from analyzer.driver.baseline import baseline_text, read_baseline, unused_entries, without_accepted
 from analyzer.driver.options import Options
@@ -83,9 +83,8 @@ def finish(result: Result, context: Context, display: Display) -> int:
 
 def show(result: Result, context: Context, display: Display) -> None:
     """Render a result, and say on stderr what is to be said."""
-    write_text(
-        render(display.format, result, replace(context, version=__version__, color=wants_color(display))), display
-    )
+    told = replace(context, version=analyzer.__version__, color=wants_color(display))
+    write_text(render(display.format, result, told), display)
     tell(result, display)
 
 

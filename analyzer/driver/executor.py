@@ -9,7 +9,7 @@ import os
 import pickle
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
@@ -79,7 +79,9 @@ def open_workers(jobs: int, scheduler: str | None = None) -> Iterator[Workers]:
         try:
             from distributed import Client
         except ImportError as error:
-            raise AnalyzerError("--scheduler needs the extra pagelint[cluster] (pip install 'pagelint[cluster]')") from error
+            raise AnalyzerError(
+                "--scheduler needs the extra pagelint[cluster] (pip install 'pagelint[cluster]')"
+            ) from error
         try:
             client = Client(scheduler, timeout="10s")
         except (OSError, ValueError, TimeoutError) as error:
@@ -91,6 +93,7 @@ def open_workers(jobs: int, scheduler: str | None = None) -> Iterator[Workers]:
     if width == 1:
         yield Workers([], 1)
         return
+    from concurrent.futures import ProcessPoolExecutor  # a run in one process need not wait for multiprocessing
+
     with ExitStack() as stack:
         yield Workers([stack.enter_context(ProcessPoolExecutor(1)) for _ in range(width)], width)
-

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import click
 import msgspec
 
-from analyzer import __version__
+import analyzer
 from analyzer.cli.mails import original_mail
 from analyzer.cli.outcome import Acceptance, existing_folder, exit_status, finish, rule_pages, tell, write_text
 from analyzer.cli.settings import Display, common_options, read_settings, tree_option
@@ -54,7 +54,7 @@ def _show_each(judged: Iterator[Judged], context: Context, display: Display) -> 
             result = acceptance.apply(one.result)
             parts.append(lightened(result))
             mail = original_mail(one.patch) if one.patch is not None else None
-            text = render(display.format, result, replace(context, version=__version__, mail=mail))
+            text = render(display.format, result, replace(context, version=analyzer.__version__, mail=mail))
             if text:
                 yield text
 
