@@ -10,9 +10,8 @@ and computed `goto` end in a stop block and an Unknown.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from tree_sitter import Node
 
 from analyzer.cfg.idioms import Idioms
 from analyzer.ir import (
@@ -43,7 +42,7 @@ from analyzer.ir import (
     Unknown,
     successors,
 )
-from analyzer.syntax import ParsedFunction
+from analyzer.syntax import Node, ParsedFunction
 
 MAX_DEPTH = 150
 RECURSION = 60_000
@@ -289,10 +288,16 @@ class _Builder:
         self.unparsed += 1
         self.emit(Unknown(self.at(node), self.text_of(node)[:60]))
 
-    def compound(self, node: Node) -> None:
-        kept = len(self.cleanups)
+    def nothing(self, node: Node) -> None:
+        """Pass over a declaration that runs no code."""
+
+    def children(self, node: Node) -> None:
         for child in node.named_children:
             self.statement(child)
+
+    def compound(self, node: Node) -> None:
+        kept = len(self.cleanups)
+        self.children(node)
         self._leave(kept, self._offset(max(node.start_byte, node.end_byte - 1)))
         del self.cleanups[kept:]
 
@@ -859,7 +864,7 @@ def _renumber(terminator: Terminator, new: Mapping[int, BlockId]) -> Terminator:
             return terminator
 
 
-_STATEMENTS = {
+_STATEMENTS: dict[str, Callable[[_Builder, Node], None]] = {
     "compound_statement": _Builder.compound,
     "expression_statement": _Builder.expression_statement,
     "declaration": _Builder.declaration,
@@ -874,15 +879,15 @@ _STATEMENTS = {
     "break_statement": _Builder.break_statement,
     "continue_statement": _Builder.continue_statement,
     "return_statement": _Builder.return_statement,
-    "attributed_statement": lambda self, node: [self.statement(c) for c in node.named_children],
-    "else_clause": lambda self, node: [self.statement(c) for c in node.named_children],
-    "type_definition": lambda self, node: None,
-    "struct_specifier": lambda self, node: None,
-    "enum_specifier": lambda self, node: None,
-    "union_specifier": lambda self, node: None,
-    "attribute_declaration": lambda self, node: None,
-    "attribute_specifier": lambda self, node: None,
-    "function_definition": lambda self, node: None,
+    "attributed_statement": _Builder.children,
+    "else_clause": _Builder.children,
+    "type_definition": _Builder.nothing,
+    "struct_specifier": _Builder.nothing,
+    "enum_specifier": _Builder.nothing,
+    "union_specifier": _Builder.nothing,
+    "attribute_declaration": _Builder.nothing,
+    "attribute_specifier": _Builder.nothing,
+    "function_definition": _Builder.nothing,
 }
 
 _EXPRESSIONS = {

@@ -36,6 +36,8 @@ def _terminator(terminator: Terminator) -> str:
             arms = ", ".join(f"{show(low)}{f'...{show(high)}' if high else ''} → B{to}" for low, high, to in cases)
             return f"switch {show(value)}  {arms}, default → B{default}"
         case Return(value, implicit=implicit):
-            return "return" + (f" {show(value)}" if value is not None else "") + (" (end)" if implicit else "") + " → exit"
+            return (
+                "return" + (f" {show(value)}" if value is not None else "") + (" (end)" if implicit else "") + " → exit"
+            )
         case Stop():
             return "stop"

@@ -41,7 +41,9 @@ class TreeFacts:
         except AnalyzerError:
             return
         items = outline(source)
-        word = re.compile(rb"^\s*(?:#\s*define\s+|PG_|.*\benum\b.*)?" + re.escape(name.encode()) + rb"\b\s*[,=({\s]", re.M)
+        word = re.compile(
+            rb"^\s*(?:#\s*define\s+|PG_|.*\benum\b.*)?" + re.escape(name.encode()) + rb"\b\s*[,=({\s]", re.MULTILINE
+        )
         for item in (*items.functions, *items.macros):
             if item.name == name:
                 self.defined.add(name)

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import cast
 
 import msgspec
 
@@ -88,12 +89,12 @@ def update(
 
 
 def _search(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
-    tree, names = setting  # type: ignore[misc]
+    tree, names = cast(tuple[Tree, Iterable[str]], setting)
     return sorted(search_names(tree, paths, names).items())
 
 
 def _search_definitions(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
-    tree, names = setting  # type: ignore[misc]
+    tree, names = cast(tuple[Tree, Iterable[str]], setting)
     return sorted(search_definitions(tree, paths, names).items())
 
 
@@ -258,9 +259,8 @@ class _Update:
             self.pending = set()
             changed: set[str] = set()
             bound_before = {f: {k for v in t.values() for k in v} for f, t in self.bindings.items()}
-            done = 0
-            for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place):
-                done += 1
+            results = self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place)
+            for done, result in enumerate(results, start=1):
                 changed |= self._register(result)
                 if self.progress is not None:
                     self.progress(f"round {number + 1}", done, len(jobs))
@@ -339,9 +339,7 @@ class _Update:
                 _search_definitions, (self.tree, unknown), self.sorted_files, SEARCH_BATCH
             ):
                 mentions[path] = here
-            jobs = [
-                FileJob(path, frozenset(), {}, {}, {}, names) for path, names in sorted(mentions.items())
-            ]
+            jobs = [FileJob(path, frozenset(), {}, {}, {}, names) for path, names in sorted(mentions.items())]
             for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place):
                 for one in result.kept:
                     if one.name in found:

@@ -11,7 +11,7 @@ stands for text that could not be parsed: after it nothing is known, and no
 finding may rest on it.
 """
 
-from typing import NewType, Union
+from typing import NewType
 
 import msgspec
 
@@ -77,7 +77,7 @@ class Binary(msgspec.Struct, frozen=True, tag="b", array_like=True):
     right: "Expr"
 
 
-Expr = Union[Name, Num, Opaque, Field, Deref, Addr, Index, Unary, Binary]
+Expr = Name | Num | Opaque | Field | Deref | Addr | Index | Unary | Binary
 
 
 class Assign(msgspec.Struct, frozen=True, tag="assign", array_like=True):
@@ -116,7 +116,7 @@ class Unknown(msgspec.Struct, frozen=True, tag="unknown", array_like=True):
     text: str
 
 
-Instruction = Union[Assign, Call, Havoc, Unknown]
+Instruction = Assign | Call | Havoc | Unknown
 
 
 class Jump(msgspec.Struct, frozen=True, tag="jump", array_like=True):
@@ -160,7 +160,7 @@ class Stop(msgspec.Struct, frozen=True, tag="stop", array_like=True):
     at: int
 
 
-Terminator = Union[Jump, Branch, Switch, Return, Stop]
+Terminator = Jump | Branch | Switch | Return | Stop
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True):
@@ -240,7 +240,7 @@ def show(expression: Expr) -> str:
 
 def _tight(expression: Expr) -> str:
     text = show(expression)
-    loose = isinstance(expression, Binary | Addr | Unary) or (isinstance(expression, Deref))
+    loose = isinstance(expression, Binary | Addr | Unary | Deref)
     return f"({text})" if loose else text
 
 

@@ -140,7 +140,8 @@ class Model(msgspec.Struct, frozen=True):
     @property
     def conditions(self) -> frozenset[str]:
         """Return every tree condition that some part of the model asks."""
-        return frozenset(c for part in (*self.events, *self.results) for c in part.conditions)
+        parts: tuple[Event | ResultKind, ...] = (*self.events, *self.results)
+        return frozenset(c for part in parts for c in part.conditions)
 
     def select(self, holds: Callable[[str], bool] | None) -> "Model":
         """Return the model of one tree; `holds` answers a condition, None means that there is no tree."""
@@ -266,7 +267,9 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
         reader.tables(document.get("view", []), "view", frozenset({"name", "facets", "beside", "note"}))
     ):
         key = f"view[{i}]"
-        view = View(reader.text(table, "name", key), reader.words(table, "facets", key), reader.words(table, "beside", key))
+        view = View(
+            reader.text(table, "name", key), reader.words(table, "facets", key), reader.words(table, "beside", key)
+        )
         for name in (*view.facets, *view.beside):
             if name not in facets:
                 raise reader.fail(f"{key}.facets", f"no facet is called {name!r}")
@@ -286,9 +289,7 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
         handovers.extend(reader.calls(table, "calls", f"handover[{i}]"))
     results = [*model.results]
     for i, table in enumerate(
-        reader.tables(
-            document.get("result", []), "result", frozenset({"calls", "kind", "if", "without-tree", "note"})
-        )
+        reader.tables(document.get("result", []), "result", frozenset({"calls", "kind", "if", "without-tree", "note"}))
     ):
         key = f"result[{i}]"
         kind = reader.text(table, "kind", key)

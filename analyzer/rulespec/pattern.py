@@ -47,7 +47,7 @@ class CallPattern(msgspec.Struct, frozen=True, array_like=True):
 
 SUBJECT_KINDS = frozenset({"subject", "out", "field-of-subject", "subject-in-field"})
 
-_CALL = re.compile(r"(?:(\$p)\s*=\s*)?(->)?([A-Za-z_]\w*)\s*\((.*)\)$", re.S)
+_CALL = re.compile(r"(?:(\$p)\s*=\s*)?(->)?([A-Za-z_]\w*)\s*\((.*)\)$", re.DOTALL)
 _FIELD = re.compile(r"\$p->([A-Za-z_]\w*)$")
 _ARGUMENT_SHAPES = (
     (re.compile(r"_$"), "any"),

@@ -132,4 +132,3 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         doubt_text=doubt,
         doubt=parse_when(doubt, FLAGS | facets, f"{file}: doubt") if doubt else (),
     )
-

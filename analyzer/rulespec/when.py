@@ -18,7 +18,10 @@ from analyzer.source import RuleError
 
 Facts = Mapping[str, str | bool | None]
 Condition = tuple[object, ...]
-"""A parsed condition as nested tuples: ("and" | "or", parts...), ("not", part), ("flag", name), ("in" | "!=", name, words)."""
+"""A parsed condition as nested tuples.
+
+("and" | "or", parts...), ("not", part), ("flag", name), ("in" | "!=", name, words).
+"""
 
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
 _KEYWORDS = frozenset({"and", "or", "not", "in"})

@@ -13,9 +13,7 @@ from analyzer.source.errors import SourceError
 from analyzer.source.tree import Tree
 
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-
-
-_HEADER = re.compile(rb"^(?:#[ \t]*define[ \t]+|[A-Za-z_][\w \t*]*?[ \t*]|)([A-Za-z_]\w*)[ \t]*\(", re.M)
+_HEADER = re.compile(rb"^(?:#[ \t]*define[ \t]+|[A-Za-z_][\w \t*]*?[ \t*]|)([A-Za-z_]\w*)[ \t]*\(", re.MULTILINE)
 
 
 class NameSearch:

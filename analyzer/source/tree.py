@@ -200,7 +200,9 @@ class GitTree:
                 if self.revision == ":"
                 else run_git(self.repository, "ls-tree", "-r", "-z", "--name-only", "--full-tree", self.revision)
             )
-            self._listing = tuple(sorted(name.decode("utf-8", "surrogateescape") for name in listing.split(b"\0") if name))
+            self._listing = tuple(
+                sorted(name.decode("utf-8", "surrogateescape") for name in listing.split(b"\0") if name)
+            )
         prefix = under.rstrip("/") + "/" if under else ""
         return (path for path in self._listing if path.startswith(prefix) and path.endswith(suffixes))
 

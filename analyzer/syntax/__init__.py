@@ -1,4 +1,4 @@
-"""Makes kernel C parse: the only importer of tree-sitter.
+"""Makes kernel C parse: the only importer of tree-sitter, whose `Node` it hands on.
 
 `outline` cuts a file into top-level items with a scanner that does not need the file to
 be well formed; `parse_function`, `parse_initialiser` and `parse_prototype` give the tree
@@ -10,6 +10,8 @@ tree is an offset in the file minus `base`.
 Bad C never raises: it gives `errors` spans. SyntaxFailure is for text whose tree would
 be too deep to walk, or when the grammar sees no function in it at all.
 """
+
+from tree_sitter import Node
 
 from analyzer.syntax.items import (
     FunctionText,
@@ -28,6 +30,7 @@ __all__ = [
     "FunctionText",
     "InitialiserText",
     "Mark",
+    "Node",
     "Outline",
     "ParsedFunction",
     "ParsedPiece",
