@@ -452,6 +452,8 @@ class _Solver:
             "fresh": root(value)[0] in ("r", "u", "x"),
             "in-callback": bool(self.entries),
             "from-memory": from_memory(value),
+            "collected": (value[1] if value[0] == "x" else value) in self.transfer.lost,
+            "maybe-alias": self.transfer.maybe_alias(leaving.state, value),
             "through-field": path is not None and len(path) > 1,
             "settled-elsewhere": self._settled_elsewhere(leaving, value, self.knowledge.facet_index[facet]),
         }

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from analyzer.dataflow.values import FALSE_VALUE, Key, Value, class_of_number, flag_name, flag_value
+from analyzer.dataflow.values import FALSE_VALUE, Key, Value, class_of_number, flag_name, flag_value, replace_value
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
 UNKNOWN = "?"
@@ -220,7 +220,19 @@ class State:
             if not both or not self.assume_mask(left, both) or not self.assume_mask(right, both):
                 return False
         self.facts[relation] = known
+        if truth:
+            self._unify(left, right)
         return True
+
+    def _unify(self, left: Value, right: Value) -> None:
+        """Let two names that were found equal be one object, when only one of them has a history."""
+        if left[0] in ("c", "k", "o") or right[0] in ("c", "k", "o"):
+            return
+        if (left in self.objects) == (right in self.objects):
+            return
+        old, new = (left, right) if right in self.objects else (right, left)
+        self.env = {name: replace_value(v, old, new) for name, v in self.env.items()}
+        self.heap = {(replace_value(b, old, new), k): replace_value(v, old, new) for (b, k), v in self.heap.items()}
 
     def _excluded(self, value: Value, constant: Value) -> bool:
         """Tell whether `value` is already known to equal another constant."""

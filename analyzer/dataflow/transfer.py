@@ -62,6 +62,8 @@ class Transfer:
         self.blank = (None,) * len(knowledge.facets)
         self.at = 0
         self.page_types = knowledge.model.types
+        self.lost: set[Value] = set()
+        """Pages whose last name went while they were tracked: a loop that collects does that on purpose."""
         self.released: set[tuple[Value, int]] = set()
         """(page, facet) for every obligation that was met somewhere in this function."""
         self.watched: frozenset[Value] = frozenset()
@@ -247,10 +249,17 @@ class Transfer:
             del state.facts[fact]
 
     def _lost(self, state: State, value: Value, item: Object) -> None:
+        self.lost.add(value)
         if self.report is not None and item.acquired and not item.escaped and not state.shaky:
             self._sight("lost", "", state, value, item, facet_bits=item.acquired)
 
     # -- facets
+
+    def maybe_alias(self, state: State, value: Value) -> bool:
+        """Tell whether another page of the caller's met events here that could have been events of this one."""
+        if root(value)[0] not in ("p", "u"):
+            return False
+        return any(other != value and root(other)[0] in ("p", "u") for other in state.objects)
 
     def handed_over(self, item: Object) -> Object:
         """Return a page that somebody else may be done with at any time: what it held is not known any more."""
@@ -332,6 +341,7 @@ class Transfer:
         facts |= {"event": event, "through-call": bool(callee), "handed-over": item.escaped}
         facts["went-round"] = went_round(item.trail)
         facts["from-memory"] = from_memory(value)
+        facts["maybe-alias"] = self.maybe_alias(state, value)
         facts["by-callee"] = item.trail is not None and item.trail.place is not None
         facts["fresh"] = root(value)[0] in ("r", "u", "x")
         name = state.name_of(value)
@@ -387,6 +397,9 @@ class Transfer:
             if kind == "error-pointer":
                 state.assume_mask(result, NEGATIVE | ZERO)
             state.env[call.result] = result
+            return [state]
+        if name in knowledge.model.stable and arguments:
+            state.env[call.result] = self._bounded(("o", f"call {name}", *arguments))
             return [state]
         for pattern in knowledge.same.get(name, ()):
             if len(arguments) == len(pattern.arguments):
@@ -493,6 +506,8 @@ class Transfer:
                 for key, stored in [(k, v) for k, v in state.heap.items() if root(k[0]) == root(value)]:
                     if stored in state.objects:
                         self._give_up(state, [stored])
+                    elif stored[0] == "p":
+                        self._touch_pages(state, [stored])
                     else:
                         del state.heap[key]
 
@@ -747,4 +762,6 @@ def went_round(trail: Trail | None) -> bool:
 
 def from_memory(value: Value) -> bool:
     """Tell whether a page was found in memory (a field, a batch), and not by a parameter or a call's result."""
-    return value[0] == "l" or (value[0] == "u" and "/" in str(value[-1])) or (value[0] == "x" and from_memory(value[1]))  # type: ignore[arg-type]
+    if value[0] == "x":
+        return from_memory(value[1])  # type: ignore[arg-type]
+    return value[0] not in ("r", "p")

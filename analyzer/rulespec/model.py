@@ -134,6 +134,8 @@ class Model(msgspec.Struct, frozen=True):
     warning: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
     pure: frozenset[str] = frozenset()
+    stable: frozenset[str] = frozenset()
+    """Calls that give the same answer for the same arguments as long as the function runs."""
     generated: Mapping[str, tuple[str, ...]] = {}
     iterator_targets: Mapping[str, tuple[int, ...]] = {}
 
@@ -182,7 +184,7 @@ _EVENT_KEYS = frozenset(
 )
 _TOP_KEYS = frozenset(
     {"facet", "view", "event", "same", "handover", "result", "constants", "error-pointers", "false-friends"}
-    | {"idioms", "generated", "iterators", "note", "pure", "types"}
+    | {"idioms", "generated", "iterators", "note", "pure", "types", "stable"}
 )
 _IDIOM_KEYS = ("transparent", "noreturn", "assertion", "negated-assertion", "warning", "ignored")
 _CONDITION = re.compile(r"(defines|lacks|returns|parameters|mentions|silent) \S+( \S.*)?$")
@@ -341,6 +343,7 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
         error_pointers={k: tuple(sorted(v)) for k, v in errors.items()},
         false_friends=model.false_friends | frozenset(reader.words(document, "false-friends", "")),
         types=model.types | frozenset(reader.words(document, "types", "")),
+        stable=model.stable | frozenset(reader.words(document, "stable", "")),
         pure=model.pure | frozenset(reader.words(document, "pure", "")),
         transparent=merged(model.transparent, "transparent"),
         noreturn=merged(model.noreturn, "noreturn"),

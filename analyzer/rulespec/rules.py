@@ -43,6 +43,8 @@ FLAGS = frozenset(
         "reason",
         "last-event",
         "core",
+        "collected",
+        "maybe-alias",
         "plain-result",
         "from-memory",
         "by-callee",
