@@ -1,7 +1,7 @@
 """One run's analysis: the model, the rules, the workers and the cache, and trees brought up to date with them."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -35,7 +35,7 @@ class Analysis:
             changed |= {path for path, result in snapshot.results.items() if result.bindings}
         try:
             return update(snapshot, tree, self.knobs, self.workers, files, changed, self.options.progress)
-        except BrokenProcessPool as error:
+        except BrokenExecutor as error:
             raise AnalyzerError("a worker process died, perhaps for want of memory; try --jobs 1") from error
 
 

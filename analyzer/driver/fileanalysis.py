@@ -64,7 +64,10 @@ def view_settings(model: Model, rules: tuple[Rule, ...]) -> tuple[ViewSetting, .
     for rule in rules:
         named = rule.asks_of(facets)
         home = next((v for v in views if rule.facet in v.facets and named <= {*v.facets, *v.beside}), None)
-        home = home or (main if not named else None) or next((v for v in views if named <= {*v.facets, *v.beside}), views[0] if views else None)
+        if home is None and not named:
+            home = main
+        if home is None:
+            home = next((v for v in views if named <= {*v.facets, *v.beside}), views[0] if views else None)
         if home is not None:
             homes[home.name].append(rule)
     found = []
@@ -418,7 +421,10 @@ class _FileAnalysis:
         for key in sorted(self._bound(name)) if self._has_contract_facet else ():
             contract = self.setting.contracts.get(key)
             if contract is not None and contract.asynchronous:
-                return operation_summary(key[1], self.setting.contracts, self.view.model, self.setting.contract_facet)
+                promise = operation_summary(
+                    key[1], self.setting.contracts, self.view.model, self.setting.contract_facet
+                )
+                return msgspec.structs.replace(promise, name=name, file=self.job.path) if promise is not None else None
         return None
 
     def _skip_function(self, item: FunctionText, reason: str) -> None:

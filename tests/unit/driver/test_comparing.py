@@ -1,0 +1,33 @@
+"""Pairing of findings across a change: indentation says nothing about which finding is which."""
+
+from analyzer.driver.comparing import FileChange, FileImage, compare_findings
+from analyzer.findings import Confidence, Finding, Severity, Status, Step
+
+BEFORE = b"static int old_name(struct folio *folio)\n{\n\tfolio_lock(folio);\n\treturn 0;\n}\n"
+AFTER = b"static int new_name(struct folio *page)\n{\n\tif (page) {\n\t\tfolio_lock(page);\n\t\treturn 0;\n\t}\n}\n"
+
+
+def _finding(function: str, line: int, line_text: str) -> Finding:
+    return Finding(
+        rule="page-lock-leak",
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH,
+        file="mm/demo.c",
+        line=line,
+        column=len(line_text) - len(line_text.lstrip()) + 1,
+        function=function,
+        subject=function,
+        message=f"{function} returns with the lock",
+        trace=(Step(file="mm/demo.c", line=line - 1, function=function, message=f"locked by {function}"),),
+        line_text=line_text,
+    )
+
+
+def test_finding_of_a_renamed_function_is_paired_by_its_line_at_any_indentation() -> None:
+    change = FileChange(FileImage("mm/demo.c", BEFORE), FileImage("mm/demo.c", AFTER))
+    before = _finding("old_name", 4, "\treturn 0;")
+    after = _finding("new_name", 5, "\t\treturn 0;")
+
+    judged = compare_findings([before], [after], change)
+
+    assert [(f.function, f.status) for f in judged] == [("new_name", Status.EXISTING)]
