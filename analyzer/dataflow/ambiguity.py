@@ -55,11 +55,15 @@ def _agree(key: tuple[Path, bool], versions: list[Effect | None]) -> Effect:
     if first is not None and len(agreed) == len(facets):
         return first
     changes = tuple(
-        c for f in facets for c in (first.changes if first is not None and f in agreed else (Change(f, "", "", None, False),))
+        c
+        for f in facets
+        for c in (first.changes if first is not None and f in agreed else (Change(f, "", "", None, False),))
         if c.facet == f
     )
     path, stored = key
-    return Effect(path, changes, stored, escaped=True, text=first.text if first else "", place=first.place if first else None)
+    return Effect(
+        path, changes, stored, escaped=True, text=first.text if first else "", place=first.place if first else None
+    )
 
 
 def _distinct(left: Case, right: Case) -> bool:

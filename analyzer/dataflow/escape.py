@@ -10,9 +10,7 @@ from analyzer.dataflow.knowledge import Knowledge
 from analyzer.ir import Addr, Assign, Call, Deref, Expr, Field, Function, Index, Name
 
 
-def kept_parameters(
-    function: Function, knowledge: Knowledge
-) -> tuple[frozenset[int], frozenset[tuple[str, int, int]]]:
+def kept_parameters(function: Function, knowledge: Knowledge) -> tuple[frozenset[int], frozenset[tuple[str, int, int]]]:
     """Return (parameters kept, {(callee, argument position, parameter)} for parameters passed on)."""
     origin: dict[str, int] = {p.name: i for i, p in enumerate(function.parameters)}
     parameters = frozenset(origin)
@@ -54,7 +52,11 @@ def _call(
             continue
         if name in knowledge.same:
             origin[call.result] = source
-        elif name in parameters or any(position in p.subject_positions for p in knowledge.handovers.get(name, ())) or not name:
+        elif (
+            name in parameters
+            or any(position in p.subject_positions for p in knowledge.handovers.get(name, ()))
+            or not name
+        ):
             kept.add(source)
         else:
             passed.add((name, position, source))

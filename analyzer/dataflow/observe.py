@@ -26,7 +26,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
 
 def unwind(trail: Trail | None, limit: int = 12) -> tuple[tuple[int, str, tuple[str, int, str] | None, str], ...]:
     """Return a trail's steps, oldest first, at most `limit` of the newest; (offset, text, place, event)."""
-    steps = []
+    steps: list[tuple[int, str, tuple[str, int, str] | None, str]] = []
     while trail is not None and len(steps) < limit:
         if trail.text:
             steps.append((trail.at, trail.text, trail.place, trail.event))

@@ -15,15 +15,25 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from analyzer.dataflow.ambiguity import blur_ambiguous
 from analyzer.dataflow.knowledge import Knowledge
 from analyzer.dataflow.liveness import fields_in, live_in
 from analyzer.dataflow.observe import Sight, receivers, unwind
 from analyzer.dataflow.state import ROUND, UNKNOWN, Object, State, Trail, join
-from analyzer.dataflow.ambiguity import blur_ambiguous
 from analyzer.dataflow.summary import Case, Change, Effect, Guard, Path, Summary, merge_cases
 from analyzer.dataflow.transfer import Transfer, from_memory
-from analyzer.dataflow.values import Value, built_on, contains, flag_name, flag_value, loaded_keys, parts, root, show_value
-from analyzer.ir import Assign, Block, Branch, Function, Jump, Return, Switch
+from analyzer.dataflow.values import (
+    Value,
+    built_on,
+    contains,
+    flag_name,
+    flag_value,
+    loaded_keys,
+    parts,
+    root,
+    show_value,
+)
+from analyzer.ir import Assign, Block, Branch, Call, Function, Jump, Return, Switch
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
 MAX_DISJUNCTS = 28
@@ -118,6 +128,7 @@ class _Solver:
 
     def _enter(self) -> None:
         start = State()
+        start.exclusive = sum(1 << i for i, facet in enumerate(self.knowledge.facets) if facet.exclusive)
         for entry in self.entries:
             value = self._entry_value(start, entry.path)
             if value is None:
@@ -287,13 +298,13 @@ class _Solver:
     def _watch_test(self, state: State, value: Value) -> None:
         """See a test of a call's result for something that this call never returns."""
         while value[0] == "o" and value[1] == "!":
-            value = value[2]  # type: ignore[assignment]
+            value = value[2]
         kind = "null"
         if value[0] == "o" and value[1] in ("is-err", "is-err-or-null"):
             kind = "error" if value[1] == "is-err" else "either"
-            value = value[2]  # type: ignore[assignment]
+            value = value[2]
         elif value[0] == "o" and value[1] in ("==", "!=") and value[3] == ("c", 0):
-            value = value[2]  # type: ignore[assignment]
+            value = value[2]
         if value[0] != "r" or self.transfer.report is None or state.shaky:
             return
         mask = state.mask(value)
@@ -308,17 +319,22 @@ class _Solver:
     def _result_mask(self, value: Value) -> int:
         for block in self.function.blocks:
             for instruction in block.instructions:
-                if getattr(instruction, "result", None) and ("r", instruction.at) == value:
-                    callee = instruction.callee  # type: ignore[union-attr]
-                    return self.knowledge.result_masks.get(getattr(callee, "name", ""), ANY)
+                if isinstance(instruction, Call) and ("r", instruction.at) == value:
+                    return self.knowledge.result_masks.get(getattr(instruction.callee, "name", ""), ANY)
         return ANY
 
     def _compare(self, state: State, value: Value) -> None:
         """Let comparisons of a field be events (`page->mapping != mapping`)."""
         if value[0] == "l":
-            for event in self.knowledge.compares.get(value[2], ()):  # type: ignore[call-overload]
+            for event in self.knowledge.compares.get(value[2], ()):
                 self.transfer.apply(
-                    state, value[1], event.facet, event.name, event.requires, event.to, event.only_from  # type: ignore[arg-type]
+                    state,
+                    value[1],
+                    event.facet,
+                    event.name,
+                    event.requires,
+                    event.to,
+                    event.only_from,
                 )
         elif value[0] == "o":
             for operand in value[2:]:
@@ -346,8 +362,16 @@ class _Solver:
             objects[value] = (item, path, stored)
         self.exits.append(
             Exit(
-                terminator.at, mask, constant, argument, bits, self._guards(state), objects, state,  # type: ignore[arg-type]
-                terminator.implicit, self._writes(state, {p for _, p, stored in objects.values() if p is not None and not stored}),
+                terminator.at,
+                mask,
+                constant,
+                argument,
+                bits,
+                self._guards(state),
+                objects,
+                state,
+                terminator.implicit,
+                self._writes(state, {p for _, p, stored in objects.values() if p is not None and not stored}),
             )
         )
 
@@ -359,7 +383,7 @@ class _Solver:
             if prefix is None or not isinstance(key, str) or value in state.objects:
                 continue
             path = (*prefix, key)
-            number = int(value[1]) if value[0] == "c" else None  # type: ignore[call-overload]
+            number = int(value[1]) if value[0] == "c" else None
             if (path in touched or (key == "*" and number is not None)) and _expressible(path):
                 found.append((path, number))
         return tuple(sorted(found, key=repr))
@@ -370,7 +394,7 @@ class _Solver:
         wanted |= {name for entry in self.entries for op, name, _ in entry.exceptions if op == "&"}
         for fact in state.facts:
             if fact[0] == "o" and fact[1] == "&" and fact[2] == returned:
-                wanted.add(flag_name(fact[3]))  # type: ignore[arg-type]
+                wanted.add(flag_name(fact[3]))
         known = [(bit, state.bit(returned, flag_value(bit))) for bit in sorted(wanted - {""})]
         return tuple((bit, truth) for bit, truth in known if truth is not None)
 
@@ -379,13 +403,13 @@ class _Solver:
         for value, mask in state.facts.items():
             if value[0] == "p" and mask != ANY:
                 found.append(Guard(self.transfer.parameters.get(str(value[1]), -1), mask))
-            elif value[0] == "o" and value[1] == "&" and value[2][0] == "p" and value[3][0] == "k":  # type: ignore[index]
-                number = self.transfer.parameters.get(str(value[2][1]), -1)  # type: ignore[index]
+            elif value[0] == "o" and value[1] == "&" and value[2][0] == "p" and value[3][0] == "k":
+                number = self.transfer.parameters.get(str(value[2][1]), -1)
                 if mask in (ZERO, POSITIVE | NEGATIVE):
-                    found.append(Guard(number, mask, str(value[3][1])))  # type: ignore[index]
-            elif value[0] == "o" and value[1] == "==" and value[2][0] == "p" and value[3][0] in ("c", "k"):  # type: ignore[index]
-                number = self.transfer.parameters.get(str(value[2][1]), -1)  # type: ignore[index]
-                found.append(Guard(number, mask, equals=value[3][1]))  # type: ignore[index]
+                    found.append(Guard(number, mask, str(value[3][1])))
+            elif value[0] == "o" and value[1] == "==" and value[2][0] == "p" and value[3][0] in ("c", "k"):
+                number = self.transfer.parameters.get(str(value[2][1]), -1)
+                found.append(Guard(number, mask, equals=value[3][1]))
         return tuple(sorted((g for g in found if g.parameter >= 0), key=repr))
 
     def _path(self, state: State, value: Value, returned: Value | None) -> tuple[Path | None, bool]:
@@ -406,7 +430,7 @@ class _Solver:
                 if key == "*":
                     return (*prefix, "*"), True
                 return (*prefix, step), True
-            if root(base)[0] not in ("L",):
+            if root(base)[0] != "L":
                 return ("global:",), True
         return None, False
 
@@ -418,7 +442,7 @@ class _Solver:
         if kind in ("g", "G"):
             return (f"global:{value[1]}",)
         if kind in ("l", "A"):
-            base = self._initial_path(value[1])  # type: ignore[arg-type]
+            base = self._initial_path(value[1])
             if base is None:
                 return None
             key = value[2] if isinstance(value[2], str) else "[]"
@@ -434,7 +458,9 @@ class _Solver:
                 for index, facet in enumerate(self.knowledge.facets):
                     if not item.acquired & (1 << index):
                         continue
-                    inconsistent = path is not None and path != ("ret",) and self._inconsistent(number, value, path, index)
+                    inconsistent = (
+                        path is not None and path != ("ret",) and self._inconsistent(number, value, path, index)
+                    )
                     sights.append(self._exit_sight(leaving, value, item, path, facet.name, inconsistent))
             sights += self._contract_sights(leaving)
         return sights
@@ -485,13 +511,13 @@ class _Solver:
 
     def _name(self, value: Value) -> str:
         """Return the variable that a value was first assigned to in the source, or the value's own words."""
-        if value[0] in ("r", "x") and value[0] == "x":
-            return self._name(value[1])  # type: ignore[arg-type]
+        if value[0] == "x":
+            return self._name(value[1])
         for block in self.function.blocks:
             result = ""
             for instruction in block.instructions:
-                if getattr(instruction, "result", "") and ("r", instruction.at) == value[:2]:
-                    result = instruction.result  # type: ignore[union-attr]
+                if isinstance(instruction, Call) and ("r", instruction.at) == value[:2]:
+                    result = instruction.result
                 target = getattr(instruction, "target", None)
                 source = getattr(instruction, "value", None)
                 if result and target is not None and getattr(source, "name", None) == result:
@@ -629,7 +655,9 @@ def _expected(entry: EntryState, leaving: Exit) -> str:
             wanted = {"==": ZERO, "!=": POSITIVE | NEGATIVE, "<": NEGATIVE}[operator]
             known = True if not leaving.mask & ~wanted else False if not leaving.mask & wanted else None
         else:
-            known = leaving.constant == constant if leaving.constant is not None or not leaving.mask & POSITIVE else None
+            known = (
+                leaving.constant == constant if leaving.constant is not None or not leaving.mask & POSITIVE else None
+            )
         if known:
             return state
         if known is None:

@@ -62,7 +62,7 @@ class Object(NamedTuple):
 class State:
     """One disjunct; mutable while a block is run, never shared between blocks without `copy`."""
 
-    __slots__ = ("env", "facts", "heap", "objects", "shaky")
+    __slots__ = ("env", "exclusive", "facts", "heap", "objects", "shaky")
 
     def __init__(self) -> None:
         """Start with nothing known."""
@@ -70,6 +70,8 @@ class State:
         self.heap: dict[tuple[Value, Key], Value] = {}
         self.facts: dict[Value, int] = {}
         self.objects: dict[Value, Object] = {}
+        self.exclusive = 0
+        """Bits of facets that two names cannot both hold of one object."""
         self.shaky = False
         """Set when something was not understood on the way here; no finding may rest on it."""
 
@@ -81,6 +83,7 @@ class State:
         new.facts = self.facts.copy()
         new.objects = self.objects.copy()
         new.shaky = self.shaky
+        new.exclusive = self.exclusive
         return new
 
     # -- facts
@@ -89,7 +92,7 @@ class State:
         """Return the classes that a value may be in."""
         kind = value[0]
         if kind == "c":
-            return class_of_number(value[1])  # type: ignore[arg-type]
+            return class_of_number(value[1])
         if kind == "k":
             known = NEGATIVE if str(value[1]).startswith("-") else POSITIVE
             return self.facts.get(value, known)
@@ -105,9 +108,9 @@ class State:
         if op in ("==", "!=", "<", "<=", ">", ">=", "!", "is-err", "is-err-or-null"):
             return ZERO | POSITIVE
         if op == "error-or-zero":
-            inner = self.mask(value[2])  # type: ignore[arg-type]
+            inner = self.mask(value[2])
             return (inner & NEGATIVE) | (ZERO if inner & (ZERO | POSITIVE) else 0)
-        operands: list[Value] = list(value[2:])  # type: ignore[arg-type]
+        operands: list[Value] = list(value[2:])
         if op == "|" and any(not self.mask(v) & ZERO for v in operands):
             return POSITIVE | NEGATIVE
         return ANY
@@ -116,7 +119,7 @@ class State:
         """Add that `value` is in one of the classes `wanted`; return False when it cannot be."""
         if value[0] == "o" and value[1] == "error-or-zero":
             classes = (wanted & NEGATIVE) | (ZERO | POSITIVE if wanted & ZERO else 0)
-            return self.assume_mask(value[2], classes)  # type: ignore[arg-type]
+            return self.assume_mask(value[2], classes)
         known = self.mask(value) & wanted
         if not known:
             return False
@@ -130,19 +133,19 @@ class State:
             return self.assume_mask(value, POSITIVE | NEGATIVE if truth else ZERO)
         op = value[1]
         if op == "!":
-            return self.assume(value[2], not truth)  # type: ignore[arg-type]
+            return self.assume(value[2], not truth)
         if op in ("==", "!="):
-            return self._assume_equal(value[2], value[3], truth == (op == "=="))  # type: ignore[arg-type]
+            return self._assume_equal(value[2], value[3], truth == (op == "=="))
         if op in ("<", "<=", ">", ">="):
             return self._assume_order(value, truth)
         if op == "is-err":
-            return self.assume_mask(value[2], NEGATIVE if truth else ZERO | POSITIVE)  # type: ignore[arg-type]
+            return self.assume_mask(value[2], NEGATIVE if truth else ZERO | POSITIVE)
         if op == "is-err-or-null":
-            return self.assume_mask(value[2], NEGATIVE | ZERO if truth else POSITIVE)  # type: ignore[arg-type]
+            return self.assume_mask(value[2], NEGATIVE | ZERO if truth else POSITIVE)
         if op == "&":
-            name = flag_name(value[3])  # type: ignore[arg-type]
+            name = flag_name(value[3])
             flag = flag_value(name) if name else value[3]
-            known = self.bit(value[2], flag)  # type: ignore[arg-type]
+            known = self.bit(value[2], flag)
             if known is not None:
                 return known == truth
             value = ("o", "&", value[2], flag)
@@ -153,9 +156,9 @@ class State:
         found = named_bits(value)
         if value[0] in ("j", "o"):
             found |= {
-                str(fact[3][1])  # type: ignore[index]
+                str(fact[3][1])
                 for fact, mask in self.facts.items()
-                if fact[0] == "o" and fact[1] == "&" and fact[2] == value and fact[3][0] == "k" and not mask & ZERO  # type: ignore[index]
+                if fact[0] == "o" and fact[1] == "&" and fact[2] == value and fact[3][0] == "k" and not mask & ZERO
             }
         return found
 
@@ -166,11 +169,11 @@ class State:
         if value == flag:
             return True if self.mask(value) & ZERO == 0 else None
         if value[0] == "c" and flag[0] == "c":
-            return bool(value[1] & flag[1])  # type: ignore[operator]
+            return bool(value[1] & flag[1])
         if value == FALSE_VALUE:
             return False
         if value[0] == "o" and value[1] == "|":
-            sides = [self.bit(v, flag) for v in value[2:]]  # type: ignore[arg-type]
+            sides = [self.bit(v, flag) for v in value[2:]]
             if True in sides:
                 return True
             return False if sides == [False, False] else None
@@ -185,7 +188,7 @@ class State:
         absent: set[str] = set()
         for fact, mask in self.facts.items():
             if fact[0] == "o" and fact[1] == "&" and fact[2] == value:
-                names = set(flag_name(fact[3]).split("|"))  # type: ignore[arg-type]
+                names = set(flag_name(fact[3]).split("|"))
                 if mask == ZERO:
                     absent |= names
                 elif not mask & ZERO and names <= wanted and names != {""}:
@@ -200,9 +203,9 @@ class State:
         if right[0] == "c":
             number = right[1]
             if left[0] == "c":
-                return (left[1] == number) == truth
+                return bool(left[1] == number) is truth
             if left[0] == "k":
-                return not truth or bool(self.mask(left) & class_of_number(number))  # type: ignore[arg-type]
+                return not truth or bool(self.mask(left) & class_of_number(number))
             if number == 0:
                 return self.assume(left, not truth)
             if left[0] == "o" and left[1] in ("==", "!=", "!", "<", "<=", ">", ">=") and number == 1:
@@ -221,6 +224,9 @@ class State:
                 return False
         self.facts[relation] = known
         if truth:
+            ours, theirs = self.objects.get(left), self.objects.get(right)
+            if ours is not None and theirs is not None and ours.acquired & theirs.acquired & self.exclusive:
+                return False
             self._unify(left, right)
         return True
 
@@ -239,18 +245,18 @@ class State:
         for fact, mask in self.facts.items():
             if mask == POSITIVE and fact[0] == "o" and fact[1] == "==" and value in fact[2:]:
                 other = fact[3] if fact[2] == value else fact[2]
-                if other[0] in ("c", "k") and other != constant:  # type: ignore[index]
+                if other[0] in ("c", "k") and other != constant:
                     return True
         return False
 
     def _assume_order(self, value: Value, truth: bool) -> bool:
         op, left, right = value[1], value[2], value[3]
-        if left[0] == "c" and right[0] == "c":  # type: ignore[index]
-            a, b = left[1], right[1]  # type: ignore[index]
-            return {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[op] == truth  # type: ignore[index]
+        if left[0] == "c" and right[0] == "c":
+            a, b = left[1], right[1]
+            return bool({"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[op]) is truth
         if right == FALSE_VALUE:
-            classes = {"<": NEGATIVE, "<=": NEGATIVE | ZERO, ">": POSITIVE, ">=": POSITIVE | ZERO}[op]  # type: ignore[index]
-            return self.assume_mask(left, classes if truth else ANY & ~classes)  # type: ignore[arg-type]
+            classes = {"<": NEGATIVE, "<=": NEGATIVE | ZERO, ">": POSITIVE, ">=": POSITIVE | ZERO}[op]
+            return self.assume_mask(left, classes if truth else ANY & ~classes)
         return self.assume_mask(value, POSITIVE if truth else ZERO)
 
     # -- names
@@ -293,7 +299,7 @@ def contains_root(value: Value, wanted: Value) -> bool:
             return True
         if value[0] not in ("A", "l"):
             return False
-        value = value[1]  # type: ignore[assignment]
+        value = value[1]
 
 
 def join(old: State, new: State, block: int) -> tuple[State, bool]:
@@ -305,6 +311,7 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
     changed = False
     result = State.__new__(State)
     result.shaky = old.shaky
+    result.exclusive = old.exclusive
     result.objects = old.objects
     env: dict[str, Value] = {}
     disagreements: dict[Value, int] = {}
@@ -367,7 +374,7 @@ def named_bits(value: Value) -> set[str]:
     if value[0] == "k":
         return {str(value[1])}
     if value[0] == "o" and value[1] == "|":
-        return named_bits(value[2]) | named_bits(value[3])  # type: ignore[arg-type]
+        return named_bits(value[2]) | named_bits(value[3])
     return set()
 
 

@@ -8,7 +8,7 @@ remembered as a receiver of the page, so that a leak is only claimed once it is
 known that no receiver keeps it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from analyzer.dataflow.knowledge import Knowledge
 from analyzer.dataflow.observe import Sight, receivers, unwind
@@ -21,6 +21,7 @@ from analyzer.dataflow.values import (
     Value,
     contains,
     depth,
+    flag_value,
     replace_value,
     root,
     show_value,
@@ -86,12 +87,11 @@ class Transfer:
         if isinstance(expression, Unary):
             return self._unary(expression.op, self.value(state, expression.operand))
         if isinstance(expression, Binary):
-            return self._binary(
-                expression.op, self.value(state, expression.left), self.value(state, expression.right)
-            )
+            return self._binary(expression.op, self.value(state, expression.left), self.value(state, expression.right))
         raise AssertionError(expression)
 
     def variable(self, state: State, name: str) -> Value:
+        """Return the value of a name: of a variable now, of a parameter or global on entry, or a named constant."""
         known = state.env.get(name)
         if known is not None:
             return known
@@ -133,12 +133,12 @@ class Transfer:
         if kind == "G":
             return ("g", address[1])
         base, key = (address[1], address[2]) if kind == "A" else (address, "*")
-        known = state.heap.get((base, key))  # type: ignore[arg-type]
+        known = state.heap.get((base, key))
         return known if known is not None else self._bounded(("l", base, key))
 
     def _unary(self, op: str, operand: Value) -> Value:
         if op == "-" and operand[0] == "c":
-            return ("c", -operand[1])  # type: ignore[operator]
+            return ("c", -operand[1])
         if op == "-" and operand[0] == "k":
             name = str(operand[1])
             return ("k", name[1:] if name.startswith("-") else f"-{name}")
@@ -146,7 +146,7 @@ class Transfer:
 
     def _binary(self, op: str, left: Value, right: Value) -> Value:
         if left[0] == "c" and right[0] == "c":
-            a, b = int(left[1]), int(right[1])  # type: ignore[call-overload]
+            a, b = int(left[1]), int(right[1])
             if op in ("+", "-", "|", "&") and abs(a) < 1 << 40 and abs(b) < 1 << 40:
                 return ("c", {"+": a + b, "-": a - b, "|": a | b, "&": a & b}[op])
             if op in ("==", "!=", "<", ">", "<=", ">="):
@@ -177,7 +177,12 @@ class Transfer:
         """Assign; a counter that steps gets a fresh value, so that what it indexes is not taken for one object."""
         value = self.value(state, instruction.value)
         source, target = instruction.value, instruction.target
-        if isinstance(source, Binary) and source.op in ("+", "-") and source.left == target and isinstance(target, Name):
+        if (
+            isinstance(source, Binary)
+            and source.op in ("+", "-")
+            and source.left == target
+            and isinstance(target, Name)
+        ):
             counted = state.mask(self.value(state, target))
             value = ("u", instruction.at, target.name)
             self.retire(state, value)
@@ -201,16 +206,18 @@ class Transfer:
             state.env[str(address[1])] = value
             return
         base, key = (address[1], address[2]) if kind == "A" else (address, "*")
-        state.heap[(base, key)] = value  # type: ignore[index]
+        state.heap[(base, key)] = value
         held = state.objects.get(value)
         if held is not None and isinstance(key, tuple):  # into an array: one of many now
             state.objects[value] = held._replace(escaped=True)
         self._access(state, address, self.knowledge.writes)
 
-    def _access(self, state: State, address: Value, table: object) -> None:
-        events: Iterable[Event] = table.get(address[2], ()) if address[0] == "A" else ()  # type: ignore[attr-defined]
-        for event in events:
-            self.apply(state, address[1], event.facet, event.name, event.requires, event.to, event.only_from, event.text)  # type: ignore[arg-type]
+    def _access(self, state: State, address: Value, table: Mapping[str, tuple[Event, ...]]) -> None:
+        """Let a read or write of a field be the events that the model makes of it."""
+        for event in table.get(address[2], ()) if address[0] == "A" else ():
+            self.apply(
+                state, address[1], event.facet, event.name, event.requires, event.to, event.only_from, event.text
+            )
 
     def retire(self, state: State, value: Value) -> None:
         """Make room for `value` to be produced again: what was called so until now is of an earlier round."""
@@ -301,7 +308,7 @@ class Transfer:
         first = item.first
         if current is None and first[index] is None:
             first = (*first[:index], (event, requires), *first[index + 1 :])
-        new = to if to else (requires or current if current is None else current)
+        new = to or (requires or current if current is None else current)
         if to is None:
             new = UNKNOWN
         bit = 1 << index
@@ -379,8 +386,7 @@ class Transfer:
     def facts_of(self, item: Object) -> dict[str, str | bool | None]:
         """Return facet name -> state, None where it is not known for sure; the newest event too."""
         facts: dict[str, str | bool | None] = {
-            facet.name: None if s == UNKNOWN else s
-            for facet, s in zip(self.knowledge.facets, item.states, strict=True)
+            facet.name: None if s == UNKNOWN else s for facet, s in zip(self.knowledge.facets, item.states, strict=True)
         }
         facts["last-event"] = next((e for e in _events(item.trail) if e != ROUND), "")
         return facts
@@ -393,10 +399,10 @@ class Transfer:
         knowledge = self.knowledge
         kind = knowledge.errors.get(name)
         if kind is not None and arguments:
-            result = arguments[0] if kind in ("same-number", "error-pointer") else ("o", kind, arguments[0])
+            same = kind in ("same-number", "error-pointer")
             if kind == "error-pointer":
-                state.assume_mask(result, NEGATIVE | ZERO)
-            state.env[call.result] = result
+                state.assume_mask(arguments[0], NEGATIVE | ZERO)
+            state.env[call.result] = arguments[0] if same else ("o", kind, arguments[0])
             return [state]
         if name in knowledge.model.stable and arguments:
             state.env[call.result] = self._bounded(("o", f"call {name}", *arguments))
@@ -454,9 +460,7 @@ class Transfer:
                 self._remember_receiver(after, name, arguments, covered)
         return states
 
-    def _remember_receiver(
-        self, state: State, name: str, arguments: list[Value], covered: set[int | str]
-    ) -> None:
+    def _remember_receiver(self, state: State, name: str, arguments: list[Value], covered: set[int | str]) -> None:
         for position, value in enumerate(arguments):
             if position in covered:
                 continue
@@ -496,9 +500,9 @@ class Transfer:
             if value[0] == "L":
                 name = str(value[1])
                 held = state.env.get(name)
-                if held in state.objects and state.objects[held].acquired:  # type: ignore[index]
-                    item = state.objects[held]  # type: ignore[index]
-                    state.objects[held] = item._replace(escaped=True)  # type: ignore[index]
+                if held in state.objects and state.objects[held].acquired:
+                    item = state.objects[held]
+                    state.objects[held] = item._replace(escaped=True)
                 fresh: Value = ("u", call.at, name)
                 self.retire(state, fresh)
                 state.env[name] = fresh
@@ -533,7 +537,7 @@ class Transfer:
             elif argument.kind == "field-of-subject":
                 if value[0] != "A" or value[2] != argument.word:
                     return []
-                found.append(value[1])  # type: ignore[arg-type]
+                found.append(value[1])
             elif argument.kind == "subject-in-field":
                 found.append(self.load(state, ("A", value, argument.word)))
         return found
@@ -554,10 +558,12 @@ class Transfer:
         self, state: State, call: Call, result: Value, matched: list[tuple[Event, Value]], possible: int
     ) -> list[State]:
         """Apply the model's events: one disjunct for each class of results that some event tells apart."""
-        for event, value in matched:
-            if value[0] == "r" and value[1] == call.at and isinstance(value[-1], int) and len(value) == 3:  # an out parameter: the argument's target now holds it
+        for _, value in matched:
+            if (
+                value[0] == "r" and value[1] == call.at and isinstance(value[-1], int) and len(value) == 3
+            ):  # an out parameter: the argument's target now holds it
                 self.retire(state, value)
-                self.store(state, self._out_address(state, call, int(value[2])), value)  # type: ignore[call-overload]
+                self.store(state, self._out_address(state, call, int(value[2])), value)
         if self.report is not None and not call.used:
             arguments = [self.value(state, a) for a in call.arguments]
             for event, value in matched:
@@ -665,7 +671,7 @@ class Transfer:
             if not state.assume_mask(result, case.mask):
                 return False
             for bit, truth in case.bits:
-                if not state.assume(("o", "&", result, ("k", bit)), truth):
+                if not state.assume(("o", "&", result, flag_value(bit)), truth):
                     return False
             for name in case.excluded:
                 if not state.assume(("o", "==", result, ("k", name)), False):
@@ -763,5 +769,5 @@ def went_round(trail: Trail | None) -> bool:
 def from_memory(value: Value) -> bool:
     """Tell whether a page was found in memory (a field, a batch), and not by a parameter or a call's result."""
     if value[0] == "x":
-        return from_memory(value[1])  # type: ignore[arg-type]
+        return from_memory(value[1])
     return value[0] not in ("r", "p")

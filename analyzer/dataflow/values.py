@@ -20,10 +20,11 @@ values being different.
 """
 
 from functools import lru_cache
+from typing import Any
 
 from analyzer.rulespec import NEGATIVE, POSITIVE, ZERO
 
-Value = tuple[object, ...]
+Value = tuple[Any, ...]
 Key = object
 
 MAX_DEPTH = 5
@@ -37,7 +38,7 @@ def depth(value: Value) -> int:
     """Return how many loads and operations are nested in the value."""
     kind = value[0]
     if kind in ("l", "A", "x"):
-        return 1 + depth(value[1])  # type: ignore[arg-type]
+        return 1 + depth(value[1])
     if kind == "o":
         return 1 + max((depth(v) for v in value[2:] if isinstance(v, tuple)), default=0)
     return 0
@@ -88,7 +89,7 @@ def flag_name(value: Value) -> str:
     if value[0] == "k":
         return str(value[1])
     if value[0] == "o" and value[1] == "|":
-        names = [flag_name(side) for side in value[2:]]  # type: ignore[arg-type]
+        names = [flag_name(side) for side in value[2:]]
         return "|".join(sorted(set("|".join(names).split("|")))) if all(names) else ""
     return ""
 
@@ -105,7 +106,7 @@ def flag_value(name: str) -> Value:
 def root(value: Value) -> Value:
     """Return the innermost base of a load or address."""
     while value[0] in ("l", "A"):
-        value = value[1]  # type: ignore[assignment]
+        value = value[1]
     return value
 
 

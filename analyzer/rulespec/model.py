@@ -53,6 +53,8 @@ class Facet(msgspec.Struct, frozen=True, array_like=True):
     held: str = ""
     free: str = ""
     noun: str = ""
+    exclusive: bool = False
+    """Two names that both hold it are two objects."""
 
 
 class View(msgspec.Struct, frozen=True, array_like=True):
@@ -260,7 +262,11 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
     model = base or Model()
     facets = {f.name: f for f in model.facets}
     for i, table in enumerate(
-        reader.tables(document.get("facet", []), "facet", frozenset({"name", "values", "held", "free", "noun", "note"}))
+        reader.tables(
+            document.get("facet", []),
+            "facet",
+            frozenset({"name", "values", "held", "free", "noun", "exclusive", "note"}),
+        )
     ):
         facet = _read_facet(reader, table, f"facet[{i}]")
         facets[facet.name] = facet
@@ -363,6 +369,7 @@ def _read_facet(reader: _Reader, table: Mapping[str, object], key: str) -> Facet
         reader.text(table, "held", key, ""),
         reader.text(table, "free", key, ""),
         reader.text(table, "noun", key, ""),
+        reader.flag(table, "exclusive", key, False),
     )
     if not facet.values:
         raise reader.fail(f"{key}.values", "is missing")
