@@ -122,17 +122,17 @@ def show_value(value: Value) -> str:
             return name
         case ("u" | "j", _, str(name)):
             return name
-        case ("l", (_, *_) as base, "*"):
+        case ("l", tuple(base), "*"):
             return f"*{show_value(base)}"
-        case ("l", ("A", (_, *_) as outer, str(inner)), str(key)):
+        case ("l", ("A", tuple(outer), str(inner)), str(key)):
             return f"{show_value(outer)}->{inner}.{key}"
         case ("l", ("L" | "G", str(name)), str(key)):
             return f"{name}.{key}"
-        case ("l", (_, *_) as base, str(key)):
+        case ("l", tuple(base), str(key)):
             return f"{show_value(base)}->{key}"
-        case ("l", (_, *_) as base, _):
+        case ("l", tuple(base), _):
             return f"{show_value(base)}[]"
-        case ("x", (_, *_) as inner):
+        case ("x", tuple(inner)):
             return show_value(inner)
         case _:
             return "page"
