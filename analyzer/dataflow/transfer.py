@@ -91,7 +91,6 @@ class Transfer:
         raise AssertionError(expression)
 
     def variable(self, state: State, name: str) -> Value:
-        """Return what a name stands for: what it was last given, else a parameter, local, constant or global."""
         """Return the value of a name: of a variable now, of a parameter or global on entry, or a named constant."""
         known = state.env.get(name)
         if known is not None:
