@@ -45,6 +45,8 @@ from analyzer.ir import (
 from analyzer.syntax import Node, ParsedFunction
 
 MAX_DEPTH = 150
+MAX_INSTRUCTIONS = 200
+"""A longer block is cut in two, so that what is dead can be forgotten in between."""
 RECURSION = 60_000
 
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
@@ -247,8 +249,13 @@ class _Builder:
 
     def emit(self, instruction: Instruction) -> None:
         draft = self.drafts[self.block]
-        if draft.terminator is None:
-            draft.instructions.append(instruction)
+        if draft.terminator is not None:
+            return
+        draft.instructions.append(instruction)
+        if len(draft.instructions) >= MAX_INSTRUCTIONS:
+            after = self.new_block()
+            self.jump(after)
+            self.block = after
 
     def close(self, terminator: Terminator) -> None:
         draft = self.drafts[self.block]
