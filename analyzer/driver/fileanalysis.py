@@ -39,6 +39,7 @@ from analyzer.source import AnalyzerError, SourceText, Tree
 from analyzer.syntax import FunctionText, Outline, outline, parse_function
 
 MEMO_FILES = 256
+_FIRST_ENUMERATOR = re.compile(rb"\benum\b[^;{}()]*\{(?:\s|/\*.*?\*/)*([A-Z]\w*)\s*(?:=\s*0\s*)?[,}/]", re.DOTALL)
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 
 
@@ -147,6 +148,7 @@ class _Lowered:
     outline: Outline
     callees: dict[str, frozenset[str]]
     definitions: dict[str, list[FunctionText]]
+    zeros: Mapping[str, int]
     functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
     analyses: dict[tuple[str, int], _Remembered] = field(default_factory=dict)
 
@@ -167,6 +169,11 @@ def idioms_of(model: Model) -> Idioms:
     )
 
 
+def zero_enumerators(data: bytes) -> dict[str, int]:
+    """Return the enumerators of a file's own enums that are 0: the first of each, unless it is given another value."""
+    return {match[1].decode("ascii"): 0 for match in _FIRST_ENUMERATOR.finditer(data)}
+
+
 def lower_file(path: str, data: bytes) -> _Lowered:
     """Return the outline of a file, from the memo when these bytes were seen before."""
     key = (path, hashlib.blake2b(data, digest_size=16).digest())
@@ -181,7 +188,7 @@ def lower_file(path: str, data: bytes) -> _Lowered:
     for item in (*items.functions, *items.macros):
         definitions.setdefault(item.name, []).append(item)
         callees[item.name] = callees.get(item.name, frozenset()) | call_names(data[item.body : item.end])
-    lowered = _Lowered(source, items, callees, definitions)
+    lowered = _Lowered(source, items, callees, definitions, zero_enumerators(data))
     _MEMO[key] = lowered
     if len(_MEMO) > MEMO_FILES:
         _MEMO.popitem(last=False)
@@ -244,7 +251,8 @@ class _FileAnalysis:
         self.joined: dict[str, Summary | None] = {}
         self.kept: dict[str, Kept] = {}
         self.bindings = self._bindings()
-        self.knowledge: Knowledge = make_knowledge(view.model, self._summary_of, self._operation_of, self._keeps)
+        model = msgspec.structs.replace(view.model, constants={**lowered.zeros, **view.model.constants})
+        self.knowledge: Knowledge = make_knowledge(model, self._summary_of, self._operation_of, self._keeps)
         self.skipped: list[Skipped] = []
         self.asked: dict[str, Summary | None] = {}
         self.analysed: dict[str, list[tuple[FunctionText, list[Analysis]]]] = {}
