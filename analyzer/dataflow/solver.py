@@ -480,6 +480,7 @@ class _Solver:
             "from-memory": from_memory(value),
             "collected": (value[1] if value[0] == "x" else value) in self.transfer.lost,
             "maybe-alias": self.transfer.maybe_alias(leaving.state, value),
+            "returned": path == ("ret",),
             "through-field": path is not None and len(path) > 1,
             "settled-elsewhere": self._settled_elsewhere(leaving, value, self.knowledge.facet_index[facet]),
         }

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import msgspec
 
-from analyzer.findings import Finding, Status
+from analyzer.findings import Confidence, Finding, Status
 from analyzer.source import SourceText
 from analyzer.syntax import FunctionText, Outline, outline
 
@@ -122,6 +122,7 @@ def compare_findings(before: Iterable[Finding], after: Iterable[Finding], change
     Those of functions that the change does not touch are there only when they are new or fixed.
     """
     left, right = list(before), list(after)
+    before_all = tuple(left)
     pairs: list[tuple[Finding, Finding]] = []
     for key, fits in _passes(change):
         matched = _match(left, right, key, fits, change)
@@ -130,9 +131,21 @@ def compare_findings(before: Iterable[Finding], after: Iterable[Finding], change
         come = {id(one) for _, one in matched}
         left = [f for f in left if id(f) not in gone]
         right = [f for f in right if id(f) not in come]
-    judged = [_with(f, Status.FIXED) for f in left] + [_with(f, Status.NEW) for f in right]
+    faulty = {(f.rule, f.function) for f in before_all}
+    judged = [_with(f, Status.FIXED) for f in left] + [_with(_surer(f, faulty, change), Status.NEW) for f in right]
     judged += [_with(f, Status.EXISTING) for _, f in pairs if change.touches(f.function)]
     return judged
+
+
+def _surer(finding: Finding, faulty: set[tuple[str, str]], change: FileChange) -> Finding:
+    """Return a new finding with medium confidence when it is low: the same function was without any such finding.
+
+    What a function does on purpose it did before the change too.
+    """
+    known = finding.function in change.before.functions and change.touches(finding.function)
+    if finding.confidence is Confidence.LOW and known and (finding.rule, finding.function) not in faulty:
+        return msgspec.structs.replace(finding, confidence=Confidence.MEDIUM)
+    return finding
 
 
 def event_words(finding: Finding) -> tuple[str, ...]:

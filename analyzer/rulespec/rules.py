@@ -43,6 +43,7 @@ FLAGS = frozenset(
         "reason",
         "last-event",
         "core",
+        "returned",
         "collected",
         "maybe-alias",
         "plain-result",
