@@ -62,7 +62,8 @@ def judge_change(
         if gone or come:
             change = FileChange(before.file(old or new or ""), after.file(new or old or ""))
             judged += compare_findings(gone, come, change)
-    return tuple(sorted(judged, key=lambda f: f.sort_key))
+    # chosen by confidence only now: a fault that the change brings is surer than the rule alone
+    return tuple(sorted((f for f in judged if analysis.choice.wants(f)), key=lambda f: f.sort_key))
 
 
 def skipped_in(before: Image, after: Image, touched: Iterable[tuple[str | None, str | None]]) -> tuple[Skipped, ...]:
@@ -78,4 +79,4 @@ def skipped_in(before: Image, after: Image, touched: Iterable[tuple[str | None, 
 
 def _wanted(image: Image, path: str | None, analysis: Analysis) -> list[Finding]:
     found = findings_of(image.snapshot, path) if path is not None else ()
-    return [f for f in found if analysis.choice.wants(f)]
+    return [f for f in found if f.rule in analysis.choice.rules]
