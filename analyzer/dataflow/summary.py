@@ -9,8 +9,6 @@ split, one disjunct a case.
 
 import msgspec
 
-from analyzer.rulespec import ANY
-
 Path = tuple[int | str, ...]
 """Root (parameter index, "ret", or "global:NAME") followed by field keys; "*" is a dereference."""
 
@@ -143,6 +141,3 @@ def join_summaries(name: str, summaries: list[Summary]) -> Summary:
         opaque=any(s.opaque for s in effective),
         keeps=frozenset().union(*(s.keeps for s in effective)),
     )
-
-
-ANY_RESULT = Case(guards=(), mask=ANY, effects=())

@@ -29,9 +29,7 @@ Key = object
 
 MAX_DEPTH = 5
 
-TRUE_VALUE: Value = ("c", 1)
 FALSE_VALUE: Value = ("c", 0)
-ADDRESSES = frozenset({"L", "G", "A"})
 
 
 def depth(value: Value) -> int:

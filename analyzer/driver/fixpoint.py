@@ -199,9 +199,7 @@ class _Update:
         wanted = frozenset(names)
         if not wanted or not paths:
             return
-        done = 0
         for path, here in self.workers.map_batches(_search, (self.tree, wanted), paths, SEARCH_BATCH):
-            done += 1
             scoped = frozenset(n for n in here if path.startswith(self.snapshot.searched.get(n, "")))
             found = here if record else scoped
             if not found:
