@@ -648,7 +648,11 @@ class _Solver:
 
 
 def _expected(entry: EntryState, leaving: Exit) -> str:
-    """Return the facet's state that the contract promises at this return; UNKNOWN when the result is not known."""
+    """Return the facet's state that the contract promises at this return.
+
+    UNKNOWN when the result is not known and the contract makes a difference between what it may be.
+    """
+    open_states: set[str] = set()
     for operator, constant, state in entry.exceptions:
         if operator == "&":
             known = dict(leaving.bits).get(constant)
@@ -660,10 +664,14 @@ def _expected(entry: EntryState, leaving: Exit) -> str:
                 leaving.constant == constant if leaving.constant is not None or not leaving.mask & POSITIVE else None
             )
         if known:
-            return state
+            return _agreed(open_states | {state})
         if known is None:
-            return UNKNOWN
-    return entry.exit
+            open_states.add(state)
+    return _agreed(open_states | {entry.exit})
+
+
+def _agreed(states: set[str]) -> str:
+    return next(iter(states)) if len(states) == 1 else UNKNOWN
 
 
 def _tell_apart(cases: list[Case]) -> list[Case]:
