@@ -122,7 +122,7 @@ def compare_findings(before: Iterable[Finding], after: Iterable[Finding], change
     Those of functions that the change does not touch are there only when they are new or fixed.
     """
     left, right = list(before), list(after)
-    before_all = tuple(left)
+    before_all, after_all = tuple(left), tuple(right)
     pairs: list[tuple[Finding, Finding]] = []
     for key, fits in _passes(change):
         matched = _match(left, right, key, fits, change)
@@ -131,19 +131,20 @@ def compare_findings(before: Iterable[Finding], after: Iterable[Finding], change
         come = {id(one) for _, one in matched}
         left = [f for f in left if id(f) not in gone]
         right = [f for f in right if id(f) not in come]
-    faulty = {(f.rule, f.function) for f in before_all}
-    judged = [_with(f, Status.FIXED) for f in left] + [_with(_surer(f, faulty, change), Status.NEW) for f in right]
+    judged = [_with(_surer(f, after_all, change.after, change), Status.FIXED) for f in left]
+    judged += [_with(_surer(f, before_all, change.before, change), Status.NEW) for f in right]
     judged += [_with(f, Status.EXISTING) for _, f in pairs if change.touches(f.function)]
     return judged
 
 
-def _surer(finding: Finding, faulty: set[tuple[str, str]], change: FileChange) -> Finding:
-    """Return a new finding with medium confidence when it is low: the same function was without any such finding.
+def _surer(finding: Finding, opposite: Iterable[Finding], image: FileImage, change: FileChange) -> Finding:
+    """Return a finding of one side with medium confidence when it is low and its function had none on the other side.
 
-    What a function does on purpose it did before the change too.
+    What a function does on purpose it does on both sides of the change.
     """
-    known = finding.function in change.before.functions and change.touches(finding.function)
-    if finding.confidence is Confidence.LOW and known and (finding.rule, finding.function) not in faulty:
+    known = finding.function in image.functions and change.touches(finding.function)
+    faulty = any((f.rule, f.function) == (finding.rule, finding.function) for f in opposite)
+    if finding.confidence is Confidence.LOW and known and not faulty:
         return msgspec.structs.replace(finding, confidence=Confidence.MEDIUM)
     return finding
 

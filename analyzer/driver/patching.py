@@ -175,6 +175,8 @@ def _mark_removed_again(judged: list[Judged]) -> list[Judged]:
             findings.append(finding)
         for finding in one.result.findings:
             if finding.status is Status.FIXED and one.patch is not None:
-                removed[finding.fingerprint] = f"patch {one.patch.number}" if one.patch.number else one.patch.title
+                removed[finding.fingerprint] = (
+                    f"patch {one.patch.number}" if one.patch.number else f'"{one.patch.title}"'
+                )
         marked.append(replace(one, result=msgspec.structs.replace(one.result, findings=tuple(findings))))
     return marked[::-1]

@@ -1,5 +1,7 @@
 """Pairing of findings across a change: indentation says nothing about which finding is which."""
 
+import msgspec
+
 from analyzer.driver.comparing import FileChange, FileImage, compare_findings
 from analyzer.findings import Confidence, Finding, Severity, Status, Step
 
@@ -31,3 +33,16 @@ def test_finding_of_a_renamed_function_is_paired_by_its_line_at_any_indentation(
     judged = compare_findings([before], [after], change)
 
     assert [(f.function, f.status) for f in judged] == [("new_name", Status.EXISTING)]
+
+
+def test_a_doubtful_finding_is_surer_where_the_change_makes_or_removes_it() -> None:
+    after_data = BEFORE.replace(b"return 0", b"return 1")
+    change = FileChange(FileImage("mm/demo.c", BEFORE), FileImage("mm/demo.c", after_data))
+    doubtful = msgspec.structs.replace(_finding("old_name", 4, "\treturn 0;"), confidence=Confidence.LOW)
+
+    new, fixed = compare_findings([], [doubtful], change), compare_findings([doubtful], [], change)
+
+    assert [(f.status, f.confidence) for f in (*new, *fixed)] == [
+        (Status.NEW, Confidence.MEDIUM),
+        (Status.FIXED, Confidence.MEDIUM),
+    ]
