@@ -13,10 +13,7 @@ import pytest
 
 from analyzer.patch import Applied, Patch, Series, apply_patch, parse_patch, read_messages, series_of
 from analyzer.source import FolderTree, OverlayTree, Tree
-
-MAIL = Path(__file__).parents[3] / "fixtures" / "mail"
-BASE = MAIL / "base"
-MAILS = sorted(path for path in MAIL.iterdir() if path.is_file() and path.suffix != ".expected")
+from tests.mails import BASE, MAIL, MAILS, expected_section, stem_of, write_section
 
 
 def report(path: Path) -> str:
@@ -57,31 +54,18 @@ def _patch_lines(patch: Patch, applied: Applied) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", MAILS, ids=lambda path: path.name)
 def test_mail_is_read_and_applied_as_expected(path: Path, request: pytest.FixtureRequest) -> None:
-    expected = path.parent / f"{path.name.split('.')[0]}.expected"
     text = report(path)
-    old = expected.read_text("utf-8") if expected.exists() else ""
     if request.config.getoption("--update-golden"):
-        others = old[old.index("\n[") + 1 :] if "\n[" in old else ""
-        expected.write_text(text + others, "utf-8")
+        write_section(path, text)
         return
-    assert text == "".join(section for section in _sections(old) if section.startswith("[patch]"))
-
-
-def _sections(text: str) -> list[str]:
-    """Cut a file of expectations before each line that begins with "["."""
-    sections: list[str] = []
-    for line in text.splitlines(keepends=True):
-        if line.startswith("[") or not sections:
-            sections.append("")
-        sections[-1] += line
-    return sections
+    assert text == expected_section(path, "patch")
 
 
 def test_stems_are_unique() -> None:
-    stems = [path.name.split(".")[0] for path in MAILS]
+    stems = [stem_of(path) for path in MAILS]
     assert sorted(stems) == sorted(set(stems))
 
 
 def test_every_expectation_has_its_mail() -> None:
-    stems = {path.name.split(".")[0] for path in MAILS}
+    stems = {stem_of(path) for path in MAILS}
     assert {path.stem for path in MAIL.glob("*.expected")} == stems
