@@ -10,7 +10,6 @@ from analyzer.driver.executor import Workers, open_workers
 from analyzer.driver.fixpoint import Knobs, Snapshot, update
 from analyzer.driver.options import Options
 from analyzer.findings import Note
-from analyzer.program.locking_document import DOCUMENTS
 from analyzer.rulespec import load_model, load_rules
 from analyzer.source import AnalyzerError, Tree
 
@@ -26,13 +25,7 @@ class Analysis:
     notes: list[Note] = field(default_factory=list)
 
     def update(self, snapshot: Snapshot, tree: Tree, files: Iterable[str], changed: Iterable[str]) -> Snapshot:
-        """Return the snapshot of `tree`, in which only `changed` differs from `snapshot`.
-
-        When the document that contracts are read from changed, so did every file with a table of operations.
-        """
-        changed = set(changed)
-        if changed.intersection(DOCUMENTS):
-            changed |= {path for path, result in snapshot.results.items() if result.bindings}
+        """Return the snapshot of `tree`, in which only `changed` differs from `snapshot`."""
         try:
             return update(snapshot, tree, self.knobs, self.workers, files, changed, self.options.progress)
         except BrokenExecutor as error:

@@ -15,7 +15,7 @@ from elsewhere through a private header is missed).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import cast
 
@@ -44,7 +44,8 @@ Progress = Callable[[str, int, int], None]
 class Snapshot:
     """What is known of a tree: file by file, enough to go on from there.
 
-    hits: names that matter, by file; searched: name -> folder prefix it was looked for in ("" = everywhere).
+    hits: names that matter, by file; searched: name -> folder prefix it was looked for in ("" = everywhere);
+    contracts: what was known of each callback, in words, by "struct.operation".
     """
 
     files: frozenset[str] = frozenset()
@@ -53,11 +54,18 @@ class Snapshot:
     results: dict[str, FileResult] = field(default_factory=dict)
     kept: dict[str, tuple[Kept, ...]] = field(default_factory=dict)
     conditions: dict[str, bool] = field(default_factory=dict)
+    contracts: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> Snapshot:
         """Return a copy that can be updated without changing this one."""
         return Snapshot(
-            self.files, dict(self.hits), dict(self.searched), dict(self.results), dict(self.kept), dict(self.conditions)
+            self.files,
+            dict(self.hits),
+            dict(self.searched),
+            dict(self.results),
+            dict(self.kept),
+            dict(self.conditions),
+            dict(self.contracts),
         )
 
 
@@ -155,6 +163,7 @@ class _Update:
         for result in snapshot.results.values():
             self._register(result)
         self.pending |= {path for path in snapshot.hits if path in present or path not in snapshot.results}
+        self._pend_newly_promised()
         self._iterate()
         self._answer_questions()
         return snapshot
@@ -278,6 +287,11 @@ class _Update:
             for function, keys in fresh.items()
             if any((struct, operation) in self.contracts for struct, operation in keys)
         }
+        self._pend_bound(wanted)
+
+    def _pend_bound(self, functions: Iterable[str]) -> None:
+        """Analyse again the files that may define functions which tables of other files bind."""
+        wanted = frozenset(functions)
         elsewhere = {
             function: self._scope(function, self.bindings[function])
             for function in wanted
@@ -287,6 +301,25 @@ class _Update:
         self._search_new({f: "" if f in self.public else s for f, s in elsewhere.items()})
         for function in wanted:
             self.pending |= self.by_name.get(function, set()) - self.bindings[function].keys()
+
+    def _pend_newly_promised(self) -> None:
+        """Analyse again what depends on contracts that are not what they were: tables, bound functions, callers."""
+        known = self.snapshot.contracts
+        now = {f"{struct}.{name}": repr(replace(c, source=None)) for (struct, name), c in self.contracts.items()}
+        self.snapshot.contracts = now
+        changed = {tuple(key.split(".")) for key in known.keys() | now.keys() if known.get(key) != now.get(key)}
+        if not known or not changed:
+            return
+        operations: dict[str, set[str]] = {}
+        for struct, operation in changed:
+            operations.setdefault(struct, set()).add(operation)
+            self.pending |= self.by_name.get(f"->{operation}", set())
+        for struct, names in operations.items():
+            paths = sorted(self.by_name.get(struct, ()))
+            batches = self.workers.map_batches(_search, (self.tree, frozenset(names)), paths, SEARCH_BATCH)
+            self.pending |= {path for path, _ in batches}
+        bound = {f: {key for keys in tables.values() for key in keys} for f, tables in self.bindings.items()}
+        self._pend_bound(function for function, keys in bound.items() if keys & changed)
 
     public: frozenset[str] = frozenset()
 

@@ -5,14 +5,15 @@ and handles pages is named, so that nobody takes silence for a clean bill.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.driver.analysis import Analysis
-from analyzer.driver.fixpoint import Snapshot
-from analyzer.driver.images import Image, is_c
+from analyzer.driver.fixpoint import Snapshot, contract_model
+from analyzer.driver.images import Image, is_c, no_document
 from analyzer.findings import Skipped
 from analyzer.patch import FileChange, Fragment, Patch, Piece, fragments
+from analyzer.program.locking_document import DOCUMENTS
 from analyzer.source import EmptyTree, OverlayTree
 from analyzer.source.search import NameSearch
 
@@ -20,6 +21,10 @@ _CLOSES = re.compile(rb"\}")
 _OPENS = re.compile(rb"\{|[A-Za-z_].*\{\s*$")
 _INDENTED = re.compile(rb"[ \t]+\S")
 _HEAD = re.compile(rb"(\w+)\s*\(")
+
+_STRUCT = re.compile(rb"\bstruct\s+(\w+)\s*\{?\s*$")
+_OPERATION = re.compile(rb"^\s+\w[\w\s*]*\(\s*\*\s*(\w+)\s*\)\s*\(", re.MULTILINE)
+_ROW = re.compile(rb"^(\w+):?(?:\s|$)")
 
 CUT_OFF = "not whole in the hunk, and there is no tree to take the rest from (use --tree)"
 
@@ -41,9 +46,30 @@ def rebuild_images(patch: Patch, analysis: Analysis) -> Rebuilt:
     cut: list[Skipped] = []
     before = {f.old_path: _whole(f, f.pre, [p.pre for p in f.pieces], search, cut) for f in known if f.old_path}
     after = {f.new_path: _whole(f, f.post, [p.post for p in f.pieces], search, cut) for f in known if f.new_path}
+    cut += _added_operations(patch, known)
     return Rebuilt(
         _image(before, analysis), _image(after, analysis), tuple(f.change for f in known), tuple(dict.fromkeys(cut))
     )
+
+
+def _added_operations(patch: Patch, known: Sequence[Fragment]) -> Iterator[Skipped]:
+    """Yield the operations that a patch adds to a struct of the model's contracts, unless it brings their rows too."""
+    structs = contract_model().headers
+    document = [hunk for file in patch.files if file.path in DOCUMENTS for hunk in file.hunks]
+    rows = {word for hunk in document for line in hunk.lines if line.kind == "+" for word in _ROW.findall(line.text)}
+    for fragment in known:
+        pre, post = fragment.pre.splitlines(), fragment.post.splitlines()
+        changed = {n for first, last in fragment.change.post_ranges for n in range(first, last + 1)}
+        for piece in fragment.pieces:
+            struct = piece.section.encode()
+            gone = _OPERATION.findall(b"\n".join(pre[piece.pre[0] - 1 : piece.pre[1]]))
+            for number in range(piece.post[0], piece.post[1] + 1):
+                line = post[number - 1]
+                struct = line if _STRUCT.search(line) else b"" if _CLOSES.match(line) else struct
+                owner, added = _STRUCT.search(struct), _OPERATION.findall(line) if number in changed else []
+                for name in added:
+                    if owner and owner[1].decode() in structs and name not in gone and name not in rows:
+                        yield no_document(fragment.new_path or "", owner[1].decode(), name.decode())
 
 
 def _image(files: dict[str, bytes], analysis: Analysis) -> Image:

@@ -1,22 +1,26 @@
 """A tree with what is known of it, and the difference between two of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from analyzer.checks.documents import document_findings, may_add_operations, struct_changes
 from analyzer.driver.analysis import Analysis
 from analyzer.driver.comparing import FileChange, FileImage, compare_findings
-from analyzer.driver.fixpoint import Snapshot, findings_of, skipped_of
+from analyzer.driver.fixpoint import Snapshot, contract_model, findings_of, skipped_of
 from analyzer.driver.places import C_SUFFIXES
 from analyzer.findings import Finding, Skipped
+from analyzer.program import read_contracts
+from analyzer.program.locking_document import DOCUMENTS
 from analyzer.source import OverlayTree, SourceError, Tree
 
 
 @dataclass(frozen=True)
 class Image:
-    """One state of a tree."""
+    """One state of a tree; `doubtful` are paths whose text is not what a patch meant, since it did not apply."""
 
     tree: Tree
     snapshot: Snapshot
+    doubtful: frozenset[str] = frozenset()
 
     def file(self, path: str) -> FileImage:
         """Return one file; an empty one where there is none."""
@@ -31,14 +35,16 @@ def is_c(path: str) -> bool:
     return path.endswith(C_SUFFIXES)
 
 
-def change_image(image: Image, overlay: Mapping[str, bytes | None], analysis: Analysis) -> Image:
-    """Return the image with the files of an overlay put over it."""
+def change_image(
+    image: Image, overlay: Mapping[str, bytes | None], analysis: Analysis, doubtful: Iterable[str] = ()
+) -> Image:
+    """Return the image with the files of an overlay put over it; `doubtful` paths could not be changed in full."""
     below = image.tree
     merged = {**below.changed, **overlay} if isinstance(below, OverlayTree) else dict(overlay)
     tree = OverlayTree(below.base if isinstance(below, OverlayTree) else below, merged)
     present = {path for path, data in overlay.items() if data is not None and is_c(path)}
     files = (image.snapshot.files - overlay.keys()) | present
-    return Image(tree, analysis.update(image.snapshot, tree, files, overlay))
+    return Image(tree, analysis.update(image.snapshot, tree, files, overlay), image.doubtful.union(doubtful))
 
 
 def judge_change(
@@ -50,7 +56,7 @@ def judge_change(
     findings differ because something that they call does count too.
     """
     pairs = {(old, new) for old, new in touched if is_c(new or old or "")}
-    named = {path for pair in pairs for path in pair}
+    named = {path for pair in pairs for path in pair if path is not None}
     elsewhere = before.snapshot.results.keys() | after.snapshot.results.keys()
     for path in elsewhere - named:
         if before.snapshot.results.get(path) is not after.snapshot.results.get(path):
@@ -62,19 +68,49 @@ def judge_change(
         if gone or come:
             change = FileChange(before.file(old or new or ""), after.file(new or old or ""))
             judged += compare_findings(gone, come, change)
+    judged += _document_findings(before, after, sorted(named), analysis)
     # chosen by confidence only now: a fault that the change brings is surer than the rule alone
     return tuple(sorted((f for f in judged if analysis.choice.wants(f)), key=lambda f: f.sort_key))
 
 
 def skipped_in(before: Image, after: Image, touched: Iterable[tuple[str | None, str | None]]) -> tuple[Skipped, ...]:
     """Return what could not be analysed of the files and functions that differ."""
-    found = []
+    found: list[Skipped] = []
+    touched = tuple(touched)
     for old, new in touched:
         entries = skipped_of(after.snapshot, new) if new is not None else ()
         if entries:
             change = FileChange(before.file(old or ""), after.file(new or ""))
             found += [s for s in entries if s.function is None or change.touches(s.function)]
+    found += _not_looked_up(before, after, sorted({path for pair in touched for path in pair if path and is_c(path)}))
     return tuple(sorted(found, key=lambda s: s.sort_key))
+
+
+def no_document(path: str, struct: str, operation: str) -> Skipped:
+    """Return the entry for an operation that is added where there is no document to look it up in."""
+    reason = f"adds ->{operation} to struct {struct}, and there is no {DOCUMENTS[0]} to look it up in (use --tree)"
+    return Skipped(file=path, function=None, line=None, reason=reason)
+
+
+def _not_looked_up(before: Image, after: Image, paths: Sequence[str]) -> list[Skipped]:
+    """Return the operations that are added to a struct of the model's contracts in a tree without the document."""
+    if not may_add_operations(before.tree, after.tree, paths) or not read_contracts(after.tree).missing:
+        return []
+    headers = contract_model().headers
+    changes = struct_changes(before.tree, after.tree, paths, headers, sorted(set(headers.values())))
+    return [no_document(c.after[name][0], c.struct, name) for c in changes for name in c.added]
+
+
+def _document_findings(before: Image, after: Image, paths: Sequence[str], analysis: Analysis) -> list[Finding]:
+    """Return what the change does to the rows that the document of callback locking lacks.
+
+    Nothing is said where a change of the document did not apply: the row may be in it.
+    """
+    if after.doubtful.intersection(DOCUMENTS) or not may_add_operations(before.tree, after.tree, paths):
+        return []
+    headers = sorted(set(contract_model().headers.values()))
+    found = document_findings(before.tree, after.tree, paths, headers, analysis.knobs.rules)
+    return [f for f in found if f.rule in analysis.choice.rules]
 
 
 def _wanted(image: Image, path: str | None, analysis: Analysis) -> list[Finding]:

@@ -115,7 +115,8 @@ class _Checker:
             return _without_tree(patch, self.analysis)
         applied = apply_patch(patch, image.tree)
         skipped = tuple(_skip(patch, r.path, str(r).removeprefix(f"{r.path}: ")) for r in applied.rejects)
-        after = change_image(image, applied.overlay, self.analysis) if applied.overlay else image
+        doubtful = {reject.path for reject in applied.rejects}
+        after = change_image(image, applied.overlay, self.analysis, doubtful) if applied.overlay else image
         return _Step(image, after, applied.changes, skipped, applied.notes)
 
     def _judge(self, patch: Patch, step: _Step) -> Result:

@@ -11,6 +11,21 @@ from analyzer.source import SourceError, Tree
 HEADER_FOLDER = "include/linux"
 _FIELD = re.compile(r"\(\s*\*\s*(\w+)\s*\)\s*\(")
 _BRACKET = re.compile(r"[{}()]")
+_DEFINED = re.compile(r"\bstruct\s+(\w+)\s*\{")
+_LANDMARK = re.compile(f"{_DEFINED.pattern}|{_FIELD.pattern}")
+
+
+def defined_structs(text: str) -> frozenset[str]:
+    """Return the structs whose definitions begin in a text; comments count, so this over-approximates."""
+    return frozenset(_DEFINED.findall(text))
+
+
+def landmarks(text: str) -> list[tuple[str, str]]:
+    """Return the beginnings of structs and the function pointers of a text, in order: (struct, "") and ("", name).
+
+    Texts with the same landmarks have the same operations; comments count.
+    """
+    return [(struct, pointer) for struct, pointer in _LANDMARK.findall(text)]
 
 
 def struct_operations(tree: Tree, struct: str, headers: Iterable[str] = ()) -> dict[str, Place]:
