@@ -1,4 +1,4 @@
-"""`callback-undocumented` and `callback-lock-contract` end to end: patches that touch the document of callback locking."""
+"""Patches that touch the document of callback locking, end to end: `callback-undocumented`, `callback-lock-contract`."""
 
 import shutil
 import subprocess
