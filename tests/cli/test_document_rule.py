@@ -1,4 +1,4 @@
-"""Patches that touch the document of callback locking, end to end: `callback-undocumented`, `callback-lock-contract`."""
+"""Patches that touch the document of callback locking: `callback-undocumented` and `callback-lock-contract`."""
 
 import shutil
 import subprocess
