@@ -1,9 +1,6 @@
 """Damage to a good patch is repaired to the same patch, and no bytes raise anything but AnalyzerError."""
 
-import base64
 import io
-import quopri
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -13,6 +10,19 @@ from hypothesis import strategies as st
 
 from analyzer.patch import Applied, Patch, apply_patch, fragments, parse_patch, read_messages, reverse_patch, series_of
 from analyzer.source import EmptyTree, OverlayTree, Tree
+from tests.mail_shapes import (
+    as_base64,
+    as_crlf,
+    as_nested_reply,
+    as_quoted_printable,
+    as_reply,
+    as_reply_without_blanks,
+    header,
+    with_expanded_tabs,
+    with_non_breaking_spaces,
+    without_trailing_blanks,
+    wrapped,
+)
 
 PATH = "fs/demofs/inode.c"
 
@@ -74,51 +84,6 @@ def changes(draw: st.DrawFn) -> Change:
     return Change(pre, post if post != pre else post + "int last;\n")
 
 
-def header(extra: str = "") -> str:
-    return f"From: A <a@example.org>\nSubject: [PATCH] x\nMessage-ID: <1@example.org>\n{extra}\nWords.\n---\n"
-
-
-def as_crlf(diff: str) -> bytes:
-    return (header() + diff).replace("\n", "\r\n").encode()
-
-
-def as_base64(diff: str) -> bytes:
-    extra = "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n"
-    return header(extra).partition("Words.")[0].encode() + base64.encodebytes(("Words.\n---\n" + diff).encode())
-
-
-def as_quoted_printable(diff: str) -> bytes:
-    extra = "MIME-Version: 1.0\nContent-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n"
-    return header(extra).partition("Words.")[0].encode() + quopri.encodestring(("Words.\n---\n" + diff).encode())
-
-
-def as_reply(diff: str) -> bytes:
-    return (header() + "".join(f"> {line}\n" for line in diff.splitlines()) + "\nFine.\n").encode()
-
-
-def as_reply_without_blanks(diff: str) -> bytes:
-    return (header() + "".join(f"> {line}".rstrip() + "\n" for line in diff.splitlines()) + "\nFine.\n").encode()
-
-
-def as_nested_reply(diff: str) -> bytes:
-    marks = ["> > ", ">> "]
-    lines = [f"{marks[at % 2]}{line}\n" for at, line in enumerate(diff.splitlines())]
-    return (header() + "".join(lines) + "> Fine.\n\nFine.\n").encode()
-
-
-def without_trailing_blanks(diff: str) -> bytes:
-    return (header() + "".join(line.rstrip() + "\n" for line in diff.splitlines())).encode()
-
-
-def with_expanded_tabs(diff: str) -> bytes:
-    return (header() + "".join(line.expandtabs(8) + "\n" for line in diff.splitlines())).encode()
-
-
-def with_non_breaking_spaces(diff: str) -> bytes:
-    text = re.sub(r"(?m)^([ +-])( +)", lambda m: m[1] + "\u00a0" * len(m[2]), diff.expandtabs(8))
-    return (header() + text).encode()
-
-
 EXACT: list[Callable[[str], bytes]] = [
     as_crlf,
     as_base64,
@@ -152,20 +117,6 @@ def squeezed(text: str) -> list[str]:
 def test_expanded_tabs_change_nothing_but_indentation(change: Change, damage: Callable[[str], bytes]) -> None:
     applied = apply_patch(read(damage(change.diff())), tree_of(change.pre))
     assert squeezed(post_of(applied)) == squeezed(change.post)
-
-
-def wrapped(diff: str, width: int, keep_blank: bool) -> str:
-    """Wrap hunk lines between words as a mail client does."""
-    out = []
-    for line in diff.splitlines():
-        while len(line) > width:
-            cut = line.rfind(" ", 8, width)
-            if cut < 8 or not line[1:cut].strip():
-                break
-            out.append(line[:cut] + (" " if keep_blank else ""))
-            line = line[cut + 1 :]
-        out.append(line)
-    return "\n".join(out) + "\n"
 
 
 @given(changes(), st.integers(70, 80), st.booleans())
