@@ -15,7 +15,7 @@ from unidiff.patch import PatchSet
 
 from analyzer.patch.damage import name_unreadable, without_archive_marks, without_stuffing
 from analyzer.patch.headers import FileHeader, kind_of, names_of
-from analyzer.patch.hunks import Following, RestoredHunk, Unit, column_width, is_wrapped, restore_hunk
+from analyzer.patch.hunks import Following, Margin, RestoredHunk, Unit, is_wrapped, restore_hunk
 from analyzer.patch.quoting import Quoting, quoting_of_start, without_marks
 from analyzer.patch.records import FileKind, FilePatch, Hunk, HunkLine, MailLine
 from analyzer.source import PatchError
@@ -74,6 +74,19 @@ def _without_copies(out: DiffText) -> None:
     out.files = kept[::-1]
 
 
+def _without_older(out: DiffText, levels: dict[int, int]) -> None:
+    """Keep the least quoted of several changes of one file: the more marks, the older; `levels` by line of the mail."""
+    least: dict[str, int] = {}
+    for file in out.files:
+        level = levels[file.mail_line]
+        least[file.path] = min(level, least.get(file.path, level))
+    for file in out.files:
+        if levels[file.mail_line] > least[file.path]:
+            where = f"{file.path}: the change at line {file.mail_line}"
+            out.notes.append(f"{where} is left out: it is quoted from an older mail than the other one")
+    out.files = [file for file in out.files if levels[file.mail_line] == least[file.path]]
+
+
 def _starts(lines: list[MailLine], notes: list[str]) -> dict[int, tuple[Quoting, str]]:
     """Return the lines that begin a file or hunk, all of the outermost diff of the message."""
     found: dict[int, tuple[Quoting, str]] = {}
@@ -119,6 +132,8 @@ class _Reader:
         self._starts = starts
         self._out = out
         self._file: FileHeader | None = None
+        self._margins: dict[Quoting, Margin] = {}
+        self._levels: dict[int, int] = {}
 
     def run(self) -> None:
         """Read every file of the diff."""
@@ -141,6 +156,7 @@ class _Reader:
             else:
                 at = self._read_hunk(at, quoting)
         self._finish_file()
+        _without_older(self._out, self._levels)
         self._out.files = without_stuffing(self._out.files, self._out.repairs)
         _without_copies(self._out)
 
@@ -150,6 +166,7 @@ class _Reader:
     def _read_header(self, at: int, quoting: Quoting) -> int:
         """Read the header lines of a file from line `at`; return the line after them."""
         header = FileHeader(self._lines[at].number)
+        self._levels[header.line] = quoting.levels
         whole = ""
         seen: set[str] = set()
         while (text := self._text(at, quoting)) is not None:
@@ -189,9 +206,10 @@ class _Reader:
             return at + 1
         old_start, new_start = int(found[1]), int(found[3])
         old, new = int(found[2] or 1), int(found[4] or 1)
-        header = Unit(text, line.number, column_width(line.text), line.soft)
-        units, positions, following = self._hunk_units(at + 1, quoting, header, old + new)
-        restored = restore_hunk(header, found[5], units, old, new, following)
+        header = Unit.of(text, line)
+        margin = self._margin(quoting)
+        units, positions, following = self._hunk_units(at + 1, quoting, header, old + new, margin)
+        restored = restore_hunk(header, found[5], units, (old, new), following, margin)
         self._out.repairs.update(restored.repairs)
         if self._file is None:
             self._out.problems.append(f"line {line.number}: hunk without the name of its file")
@@ -199,8 +217,15 @@ class _Reader:
             self._file.hunks.append(_read_hunk_lines(restored, (old_start, old, new_start, new), line.number))
         return positions[restored.used - 1] + 1 if restored.used else at + 1
 
+    def _margin(self, quoting: Quoting) -> Margin:
+        """Return the margin of all lines of the message that are quoted like this, from the first diff on."""
+        if quoting not in self._margins:
+            texts = [(line.text, quoting.strip(line.text)) for line in self._lines[min(self._starts) :]]
+            self._margins[quoting] = Margin.of(whole for whole, text in texts if text and text[0] in " +-")
+        return self._margins[quoting]
+
     def _hunk_units(
-        self, at: int, quoting: Quoting, header: Unit, size: int
+        self, at: int, quoting: Quoting, header: Unit, size: int, margin: Margin
     ) -> tuple[list[Unit], list[int], Following]:
         """Return the lines that may belong to a hunk, their indices, and what comes after them."""
         units: list[Unit] = []
@@ -211,9 +236,8 @@ class _Reader:
             line = self._lines[at]
             text = quoting.strip(line.text)
             if text is None:
-                rest = without_marks(line.text)
-                loose = Unit(rest, line.number, column_width(line.text), line.soft, loose=True)
-                if not gap and self._is_loose_end(at, quoting, units[-1] if units else header, loose):
+                loose = Unit.of(without_marks(line.text), line, loose=True)
+                if not gap and self._is_loose_end(at, quoting, units[-1] if units else header, loose, margin):
                     units.append(loose)
                     positions.append(at)
                 else:
@@ -221,26 +245,26 @@ class _Reader:
             elif at in self._starts or BOUNDARY.match(text):
                 return units, positions, self._following(text, gap)
             else:
-                units.append(Unit(text, line.number, column_width(line.text), line.soft, gap))
+                units.append(Unit.of(text, line, gap))
                 positions.append(at)
                 gap = False
             at += 1
         return units, positions, Following.CUT if gap or quoting.levels else Following.END
 
-    def _is_loose_end(self, at: int, quoting: Quoting, previous: Unit, line: Unit) -> bool:
+    def _is_loose_end(self, at: int, quoting: Quoting, previous: Unit, line: Unit, margin: Margin) -> bool:
         """Tell whether a line without marks may be the wrapped end of the quoted line before it.
 
         It takes up to three such lines, and then the quotation goes on.
         """
         for ahead in range(1, 4):
-            if not line.text.strip() or line.text[0] in " \t" or not is_wrapped(previous, line):
+            if not line.text.strip() or line.text[0] in " \t" or not is_wrapped(previous, line, margin):
                 return False
             if self._text(at + ahead, quoting) is not None:
                 return True
             if at + ahead >= len(self._lines):
                 return False
-            text = self._lines[at + ahead].text
-            previous, line = line, Unit(without_marks(text), 0, column_width(text))
+            after = self._lines[at + ahead]
+            previous, line = line, Unit.of(without_marks(after.text), after)
         return False
 
     @staticmethod

@@ -12,9 +12,12 @@ first that is no hunk line.
 import heapq
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from itertools import pairwise
+
+from analyzer.patch.records import MailLine
 
 MAX_STEPS = 200_000
 STEPS_PER_LINE = 100
@@ -24,12 +27,14 @@ MAX_COST_BASE = 12
 # No line of C begins with these behind its mark, but the rest of a wrapped line may.
 OPERATOR = re.compile(r"[+-](?: [^\s*]|[^\s\w#/*{}\"]|\d)")
 NO_NEWLINE = "\\ "
+BREAKABLE = re.compile(r"(?:[ \t]?[>|])*[ +-][ \t]*\S{1,30}[ \t]+\S")
 SIGNATURE = re.compile(r"-- ?$")
+RULER = re.compile(r"(_+|[=*#~]{3,}) *$")  # below a patch of akpm's scripts, above the footer of a mailing list
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One physical line behind its quote marks; `width` is what it filled in the mail.
+    """One physical line behind its quote marks; `width` and `length` are the columns and characters that it filled.
 
     `after_gap`: lines with fewer quote marks stood before it. `loose`: it has
     fewer marks itself, but may be what a client wrapped behind a quoted line.
@@ -38,9 +43,15 @@ class Unit:
     text: str
     number: int
     width: int
+    length: int
     soft: bool = False
     after_gap: bool = False
     loose: bool = False
+
+    @classmethod
+    def of(cls, text: str, line: MailLine, after_gap: bool = False, loose: bool = False) -> "Unit":
+        """Return the unit of a line of the mail, of which `text` stands behind the marks."""
+        return cls(text, line.number, column_width(line.text), len(line.text), line.soft, after_gap, loose)
 
     @property
     def mark(self) -> str:
@@ -51,6 +62,20 @@ class Unit:
 def column_width(text: str) -> int:
     """Return how many columns a line fills: clients that wrap count tabs as what they show."""
     return len(text.expandtabs(8)) if "\t" in text else len(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """How wide lines of the diff are that a client could have broken and did not: lines as wide were never broken."""
+
+    width: int = 0
+    length: int = 0
+
+    @classmethod
+    def of(cls, lines: Iterable[str]) -> "Margin":
+        """Return the margin of lines with their quote marks; clients count tabs as columns or as characters."""
+        whole = [line for line in lines if BREAKABLE.match(line)]
+        return cls(max(map(column_width, whole), default=0), max(map(len, whole), default=0))
 
 
 class Following(Enum):
@@ -96,20 +121,22 @@ class RestoredHunk:
 
 
 def restore_hunk(
-    header: Unit, section: str, units: list[Unit], old: int, new: int, following: Following
+    header: Unit, section: str, units: list[Unit], counts: tuple[int, int], following: Following, margin: Margin
 ) -> RestoredHunk:
-    """Return the hunk of `old` and `new` lines that begins at `units[0]`.
+    """Return the hunk of `counts` old and new lines that begins at `units[0]`.
 
     `units` go up to what is `following`. Counts that are wrong although
     nothing else is damaged (the diff was edited by hand) are counted anew.
     """
+    old, new = counts
     steps = _plain_reading(units, old, new, following)
     if steps is None:
-        steps = _cheapest_reading(header, units, old, new, following)
+        wrapped = [is_wrapped(before, unit, margin) for before, unit in pairwise([header, *units])]
+        steps = _cheapest_reading(header, units, wrapped, counts, following)
     if steps is None:
         steps = _recounted(units, following)
         if steps is None:
-            return _truncated(header, section, units, old, new)
+            return _truncated(header, section, units, wrapped, counts)
         hunk = _build(header, section, units, steps)
         hunk.repairs["recounted"] += 1
         return hunk
@@ -163,7 +190,7 @@ def _end_cost(units: list[Unit], at: int, following: Following) -> int:
     if blank == len(units):
         return 0 if blank == at or following in (Following.END, Following.CUT) else 4
     text = units[blank].text
-    if units[blank].after_gap or SIGNATURE.match(text) or text.startswith("---"):
+    if units[blank].after_gap or SIGNATURE.match(text) or RULER.match(text) or text.startswith("---"):
         return 0
     cost = 8 if text[0] in "+-" else 6 if text[0] in " \t" else 5
     if following in (Following.HUNK, Following.FILE):
@@ -174,8 +201,11 @@ def _end_cost(units: list[Unit], at: int, following: Following) -> int:
 State = tuple[int, int, int]
 
 
-def _cheapest_reading(header: Unit, units: list[Unit], old: int, new: int, following: Following) -> list[str] | None:
+def _cheapest_reading(
+    header: Unit, units: list[Unit], wrapped: list[bool], counts: tuple[int, int], following: Following
+) -> list[str] | None:
     """Return the steps of the least damaged reading that meets the counts (Dijkstra); None if there is none."""
+    old, new = counts
     queue: list[tuple[int, State]] = [(0, (0, old, new))]
     best: dict[State, int] = {(0, old, new): 0}
     came: dict[State, tuple[State, str]] = {}
@@ -189,7 +219,7 @@ def _cheapest_reading(header: Unit, units: list[Unit], old: int, new: int, follo
             continue
         if state == finish:
             return _steps_to(finish, came)
-        for step, price, after in _choices(header, units, state, following, finish):
+        for step, price, after in _choices(header, units, wrapped, state, following, finish):
             total = cost + price
             if total < best.get(after, total + 1):
                 best[after] = total
@@ -208,7 +238,7 @@ def _steps_to(state: State, came: dict[State, tuple[State, str]]) -> list[str]:
 
 
 def _choices(
-    header: Unit, units: list[Unit], state: State, following: Following, finish: State
+    header: Unit, units: list[Unit], wraps: list[bool], state: State, following: Following, finish: State
 ) -> Iterator[tuple[str, int, State]]:
     """Yield (step, price, next state) for what the next unit may be."""
     at, old, new = state
@@ -221,7 +251,7 @@ def _choices(
     unit = units[at]
     previous = units[at - 1] if at else header
     mark = unit.mark
-    wrapped = is_wrapped(previous, unit)
+    wrapped = wraps[at]
     if unit.loose:
         yield "drop", 3, (at + 1, old, new)
         yield "join", 1, (at + 1, old, new)
@@ -247,9 +277,16 @@ def _choices(
             yield "join", price + early, (at + 1, old, new)
 
 
-def is_wrapped(previous: Unit, unit: Unit) -> bool:
-    """Tell whether the first word of a line would not have fitted on the line before it."""
-    return previous.soft or _width_together(previous, unit) > WRAP_COLUMN
+def is_wrapped(previous: Unit, unit: Unit, margin: Margin) -> bool:
+    """Tell whether the first word of a line would not have fitted on the line before it.
+
+    Never where the diff has whole lines that are as wide as both together.
+    """
+    if previous.soft:
+        return True
+    width = _width_together(previous, unit)
+    more = width - previous.width
+    return width > WRAP_COLUMN and (width > margin.width or previous.length + more > margin.length)
 
 
 def _width_together(previous: Unit, unit: Unit) -> int:
@@ -262,6 +299,8 @@ def _join_price(text: str, wrapped: bool, previous: Unit) -> int | None:
     """Return what it costs to take a line for the rest of the one before; None for never."""
     if previous.soft:
         return 0
+    if RULER.match(text):
+        return None
     if text[0] == " " and not text[1:2].strip():
         return 10 if wrapped else None
     if text[0] in "+-":
@@ -274,6 +313,8 @@ def _join_price(text: str, wrapped: bool, previous: Unit) -> int | None:
 def _join(left: str, right: str, soft: bool) -> str:
     if soft:
         return left + right
+    if left.endswith("*") and right.startswith("/"):
+        return left + right  # the end of a comment, broken in two
     return f"{left.rstrip()} {right.strip()}"
 
 
@@ -313,13 +354,16 @@ def _build(header: Unit, section: str, units: list[Unit], steps: list[str]) -> R
     return hunk
 
 
-def _truncated(header: Unit, section: str, units: list[Unit], old: int, new: int) -> RestoredHunk:
+def _truncated(
+    header: Unit, section: str, units: list[Unit], wraps: list[bool], counts: tuple[int, int]
+) -> RestoredHunk:
     """Return the lines up to the first that is no line of the hunk; blanks at its end are not the hunk's."""
+    old, new = counts
     steps: list[str] = []
     for at, unit in enumerate(units):
         mark = unit.mark
         previous = units[at - 1] if at else header
-        wrapped = is_wrapped(previous, unit)
+        wrapped = wraps[at]
         if unit.loose:
             steps.append("join")
             continue
@@ -336,7 +380,7 @@ def _truncated(header: Unit, section: str, units: list[Unit], old: int, new: int
             if old < 0 or new < 0 or SIGNATURE.match(unit.text):
                 break
             steps.append("mark" if mark else "blank")
-        elif wrapped and not unit.after_gap:
+        elif wrapped and not unit.after_gap and not RULER.match(unit.text):
             steps.append("join")
         else:
             break

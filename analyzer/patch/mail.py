@@ -154,19 +154,15 @@ class _BodyReader:
         elif kind == "message/rfc822":
             inner, rest = _split_headers(body)
             self.read_part(inner, rest, depth + 1)
-        elif self._is_text(headers, kind):
+        elif kind == "text/plain" or _is_patch(headers, kind):
+            if _is_patch(headers, kind) and not any(line.data.strip() for line in body):
+                self.problems.append(f"attached patch {_file_name(headers)} is empty")
             self._read_text(headers, body)
         elif kind == "text/html":
             if depth == 0:
                 self.problems.append("only HTML text")
         elif kind not in ("application/pgp-signature", "application/pkcs7-signature"):
             self.notes.append(f"attachment of type {kind} not read")
-
-    def _is_text(self, headers: Message, kind: str) -> bool:
-        if kind in ("text/plain", *PATCH_TYPES):
-            return True
-        name = _parameter(headers, "filename", "content-disposition") or _parameter(headers, "name", "content-type")
-        return bool(PATCH_NAME.search(name)) and not name.endswith(".html")
 
     def _read_multipart(self, headers: Message, body: tuple[_Numbered, ...], depth: int) -> None:
         boundary = _parameter(headers, "boundary", "content-type").encode("utf-8", "surrogateescape").rstrip()
@@ -361,6 +357,16 @@ def _parameter(headers: Message, name: str, field: str) -> str:
     if isinstance(value, tuple):
         return str(value[2])
     return str(value or "")
+
+
+def _is_patch(headers: Message, kind: str) -> bool:
+    """Tell whether type or name say that a part is a patch, or some text that may hold one."""
+    return kind in PATCH_TYPES or bool(PATCH_NAME.search(_file_name(headers)))
+
+
+def _file_name(headers: Message) -> str:
+    """Return the name of an attached file; "" when it has none."""
+    return _parameter(headers, "filename", "content-disposition") or _parameter(headers, "name", "content-type")
 
 
 def _text_of(headers: Message, name: str) -> str:

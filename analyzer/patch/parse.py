@@ -9,6 +9,7 @@ from analyzer.source import PatchError
 REPLY = re.compile(r"\s*((re|fwd?|aw|sv|antw)(\[\d+\])?\s*:\s*)+", re.IGNORECASE)
 BRACKET = re.compile(r"\s*\[([^\]]*)\]")
 OF_TOTAL = re.compile(r"(?<![\d.])(\d{1,4})\s*(?:/|of)\s*(\d{1,4})(?![\d.])", re.IGNORECASE)
+LEADING_NUMBER = re.compile(r"\s*(?:\((\d{1,4})/(\d{1,4})\)|(\d{1,4})/(\d{1,4})(?=[:\s]))[:\s]*")
 VERSION = re.compile(r"(?:\b|PATCH)v(?:er(?:sion)?)?\s*\.?\s*(\d{1,3})\b", re.IGNORECASE)
 TRAILER = re.compile(r"([A-Z][A-Za-z-]+(?:-by|-to)|Fixes|Cc|Link|Closes|Message-Id|Acked|Change-Id): +(\S.*)")
 BASE_COMMIT = re.compile(r"[>|\s]*base-commit: ([0-9a-f]{7,64})\s*$")
@@ -70,7 +71,10 @@ def parse_patch(message: MailMessage) -> Patch:
 
 
 def read_subject(subject: str) -> tuple[int, int, int, str]:
-    """Return number, total, version and bare title of "[PATCH v2 03/10] title"; 0, 0, 1 where it says nothing."""
+    """Return number, total, version and bare title of "[PATCH v2 03/10] title"; 0, 0, 1 where it says nothing.
+
+    The numbers may stand behind the brackets, too: "[PATCH] (3/10) title".
+    """
     rest = REPLY.sub("", subject, count=1) if REPLY.match(subject) else subject
     number = total = 0
     version = 1
@@ -79,6 +83,9 @@ def read_subject(subject: str) -> tuple[int, int, int, str]:
             number, total = int(of[1]), int(of[2])
         if said := VERSION.search(found[1]):
             version = int(said[1])
+        rest = rest[found.end() :]
+    if not total and (found := LEADING_NUMBER.match(rest)):
+        number, total = int(found[1] or found[3]), int(found[2] or found[4])
         rest = rest[found.end() :]
     return number, total, version, rest.strip()
 
@@ -94,7 +101,7 @@ def _in_body_fields(prose: list[MailLine]) -> dict[str, str]:
         if not line.text.strip() and not fields:
             continue
         found = IN_BODY.match(line.text)
-        if not found:
+        if not found or (found[1] == "From" and "@" not in found[2]):
             break
         fields[found[1]] = found[2].strip()
     return fields
