@@ -28,7 +28,7 @@ def ask_rules(
     found: dict[tuple[object, ...], Candidate] = {}
     for sight in sights:
         for rule in rules:
-            if rule.at != sight.point or (rule.facet and rule.facet != sight.facet):
+            if sight.point not in rule.points or (rule.facet and rule.facet != sight.facet):
                 continue
             if rule.events and sight.event not in rule.events:
                 continue

@@ -105,6 +105,10 @@ class State:
 
     def _operation_mask(self, value: Value) -> int:
         op = value[1]
+        if op == "!" or (op in ("==", "!=") and value[3] == ("c", 0)):
+            inner = self.mask(value[2])
+            zero, other = (POSITIVE, ZERO) if op != "!=" else (ZERO, POSITIVE)
+            return (zero if inner & ZERO else 0) | (other if inner & ~ZERO else 0)
         if op in ("==", "!=", "<", "<=", ">", ">=", "!", "is-err", "is-err-or-null"):
             return ZERO | POSITIVE
         if op == "error-or-zero":

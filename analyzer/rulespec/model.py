@@ -29,6 +29,7 @@ _RESULTS = {
     "result err": NEGATIVE,
     "result not-err": ZERO | POSITIVE,
 }
+_BY_PROTOTYPE = "succeeds"
 _BIT_KIND = re.compile(r"bit ([A-Z_]\w*)$")
 _BIT = re.compile(r"result (not )?& ([A-Z_]\w*)$")
 
@@ -284,7 +285,7 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
         views.append(view)
     events = [*model.events]
     for i, table in enumerate(reader.tables(document.get("event", []), "event", _EVENT_KEYS)):
-        events.append(_read_event(reader, table, f"event[{i}]", facets))
+        events.extend(_read_events(reader, table, f"event[{i}]", facets))
     same = [*model.same]
     same_fields = set(model.same_fields)
     for i, table in enumerate(
@@ -377,6 +378,32 @@ def _read_facet(reader: _Reader, table: Mapping[str, object], key: str) -> Facet
         if getattr(facet, name) not in ("", *facet.values):
             raise reader.fail(f"{key}.{name}", f"{getattr(facet, name)!r} is not one of the facet's values")
     return facet
+
+
+def _read_events(
+    reader: _Reader, table: Mapping[str, object], key: str, facets: Mapping[str, Facet]
+) -> tuple[Event, ...]:
+    """Return the event of one table; with `when = "succeeds"`, one for each call and each type that it may return."""
+    if table.get("when") != _BY_PROTOTYPE:
+        return (_read_event(reader, table, key, facets),)
+    if "without-tree" in table:
+        raise reader.fail(
+            f"{key}.without-tree", f"says nothing beside {_BY_PROTOTYPE!r}: without a tree is no prototype"
+        )
+    whole = _read_event(reader, {**table, "when": "always"}, key, facets)
+    if any(pattern.subject_is_result for pattern in whole.calls):
+        raise reader.fail(f"{key}.when", f"{_BY_PROTOTYPE!r} needs calls that return bool or int, not the page")
+    return tuple(
+        msgspec.structs.replace(
+            whole,
+            calls=(pattern,),
+            when=ResultCondition(mask),
+            conditions=(*whole.conditions, f"returns {pattern.callee} {returned}"),
+            without_tree=False,
+        )
+        for pattern in whole.calls
+        for returned, mask in (("bool", POSITIVE | NEGATIVE), ("int", ZERO))
+    )
 
 
 def _read_event(reader: _Reader, table: Mapping[str, object], key: str, facets: Mapping[str, Facet]) -> Event:

@@ -1,6 +1,6 @@
 """Rules: a question asked of facets at some point of a function.
 
-`at` names the point:
+`at` names the point, or several in a list:
 
     event        one of `events` is about to happen to a page (its facets are those before it)
     exit         the function returns; asked once for each page that still matters
@@ -67,7 +67,7 @@ class Rule(msgspec.Struct, frozen=True):
     summary: str
     severity: Severity
     confidence: Confidence
-    at: str
+    points: tuple[str, ...]
     events: tuple[str, ...]
     facet: str
     when: str
@@ -78,6 +78,11 @@ class Rule(msgspec.Struct, frozen=True):
     doubt_text: str = ""
     doubt: Condition = ()
     """When it holds, the finding's confidence is low; () never does."""
+
+    @property
+    def at(self) -> str:
+        """Return the point that the rule names first."""
+        return self.points[0]
 
     def asks_of(self, facets: frozenset[str]) -> frozenset[str]:
         """Return which of `facets` the rule names."""
@@ -107,9 +112,14 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
     events = document.get("events", [])
     if not isinstance(events, list) or not all(isinstance(e, str) for e in events):
         raise RuleError(f"{file}: events: must be a list of event names")
-    at, facet = text("at"), text("facet", "")
-    if at not in POINTS:
-        raise RuleError(f"{file}: at: {at!r} is not one of {', '.join(POINTS)}")
+    facet = text("facet", "")
+    points = document.get("at")
+    points = [points] if isinstance(points, str) else points
+    if not isinstance(points, list) or not points:
+        raise RuleError(f"{file}: at: {'is missing' if points is None else 'must be a point or a list of points'}")
+    for point in points:
+        if point not in POINTS:
+            raise RuleError(f"{file}: at: {point!r} is not one of {', '.join(POINTS)}")
     if facet and facet not in facets:
         raise RuleError(f"{file}: facet: no facet is called {facet!r}")
     try:
@@ -124,7 +134,7 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         summary=text("summary"),
         severity=severity,
         confidence=confidence,
-        at=at,
+        points=tuple(points),
         events=tuple(events),
         facet=facet,
         when=condition,

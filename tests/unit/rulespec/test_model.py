@@ -1,5 +1,6 @@
 """What a model or rule file may say; every complaint names file and key."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -129,3 +130,33 @@ def test_false_friends_are_no_events() -> None:
 
     assert "lock_page_memcg" in model.false_friends
     assert called & model.false_friends == set()
+
+
+def test_success_is_what_the_prototype_returns() -> None:
+    model = _read(EVENT + 'calls = ["f($p)", "g($p)"]\nwhen = "succeeds"')
+    facts = {"returns f bool", "returns g int"}
+    chosen = {e.calls[0].callee: e.when.mask for e in model.select(facts.__contains__).events}
+
+    assert chosen == {"f": POSITIVE | NEGATIVE, "g": ZERO}
+    assert model.select(None).events == ()
+
+
+@pytest.mark.parametrize("line", ["without-tree = true", 'calls = ["$p = f()"]'])
+def test_success_is_asked_of_results_that_are_no_pages(line: str) -> None:
+    calls = "" if line.startswith("calls") else 'calls = ["f($p)"]\n'
+    with pytest.raises(RuleError, match="succeeds"):
+        _read(f'{EVENT}{calls}{line}\nwhen = "succeeds"')
+
+
+def test_rule_may_ask_at_several_points(tmp_path: Path) -> None:
+    (tmp_path / "a-b.toml").write_text(re.sub(r"^at = .*$", 'at = ["exit", "lost"]', RULE, flags=re.MULTILINE))
+    (rule,) = (rule for rule in load_rules(load_model(), (tmp_path,)) if rule.id == "a-b")
+
+    assert (rule.points, rule.at) == (("exit", "lost"), "exit")
+
+
+@pytest.mark.parametrize("at", ["[]", "3", '["exit", "nowhere"]'])
+def test_points_of_a_rule_are_checked(tmp_path: Path, at: str) -> None:
+    (tmp_path / "a-b.toml").write_text(re.sub(r"^at = .*$", f"at = {at}", RULE, flags=re.MULTILINE))
+    with pytest.raises(RuleError, match="at: "):
+        load_rules(load_model(), (tmp_path,))
