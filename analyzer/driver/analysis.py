@@ -1,7 +1,6 @@
 """One run's analysis: the model, the rules, the workers and the cache, and trees brought up to date with them."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -11,7 +10,7 @@ from analyzer.driver.fixpoint import Knobs, Snapshot, update
 from analyzer.driver.options import Options
 from analyzer.findings import Note
 from analyzer.rulespec import load_model, load_rules
-from analyzer.source import AnalyzerError, Tree
+from analyzer.source import Tree
 
 
 @dataclass
@@ -26,10 +25,8 @@ class Analysis:
 
     def update(self, snapshot: Snapshot, tree: Tree, files: Iterable[str], changed: Iterable[str]) -> Snapshot:
         """Return the snapshot of `tree`, in which only `changed` differs from `snapshot`."""
-        try:
-            return update(snapshot, tree, self.knobs, self.workers, files, changed, self.options.progress)
-        except BrokenExecutor as error:
-            raise AnalyzerError("a worker process died, perhaps for want of memory; try --jobs 1") from error
+        self.workers.must_see(tree)
+        return update(snapshot, tree, self.knobs, self.workers, files, changed, self.options.progress)
 
 
 @contextmanager

@@ -7,18 +7,27 @@ once in each process, so a task carries only its own input.
 import hashlib
 import os
 import pickle
+import threading
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, as_completed
 from contextlib import ExitStack, contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from analyzer.source import AnalyzerError
+from analyzer.source import AnalyzerError, Tree
+
+if TYPE_CHECKING:  # a run in one process need not wait for pools and clusters to be loaded
+    from concurrent.futures import Executor, Future
+
+    from analyzer.driver.cluster import Cluster
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
 
+PATIENCE = 5.0
+"""Seconds without a result after which a cluster is asked whether it is still there."""
+
 _UNPICKLED: dict[bytes, object] = {}
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class Workers:
@@ -28,10 +37,16 @@ class Workers:
     remembers of a file serves again when the file comes back.
     """
 
-    def __init__(self, executors: list[Executor], width: int) -> None:
+    def __init__(self, executors: "list[Executor]", width: int, cluster: "Cluster | None" = None) -> None:
         """Use executors of `width` workers together; none runs everything in this process."""
         self.executors = executors
         self.width = width
+        self.cluster = cluster
+
+    def must_see(self, tree: Tree) -> None:
+        """Raise AnalyzerError when the workers cannot read the tree as this process does."""
+        if self.cluster is not None:
+            self.cluster.must_see(tree)
 
     def map_batches(
         self,
@@ -41,7 +56,10 @@ class Workers:
         batch: int,
         place: Callable[[Input], str] = str,
     ) -> Iterator[Output]:
-        """Yield the outputs of `work(setting, batch)` for all batches of the inputs; `place` names an input."""
+        """Yield the outputs of `work(setting, batch)` for all batches of the inputs; `place` names an input.
+
+        Raises AnalyzerError when workers died and nobody could do what they had to do.
+        """
         if not self.executors or len(inputs) <= 1:
             for start in range(0, len(inputs), batch):
                 yield from work(setting, inputs[start : start + batch])
@@ -51,22 +69,49 @@ class Workers:
         shards: list[list[Input]] = [[] for _ in self.executors]
         for one in inputs:
             shards[zlib.crc32(place(one).encode("utf-8", "surrogatepass")) % len(shards)].append(one)
-        futures = [
-            executor.submit(_run, work, key, blob, shard[start : start + batch])
-            for executor, shard in zip(self.executors, shards, strict=True)
-            for start in range(0, len(shard), batch)
-        ]
-        for future in as_completed(futures):
-            yield from future.result()
+        yield from self._results(
+            lambda executor, part: executor.submit(_run, work, key, blob, part),
+            [
+                (executor, shard[start : start + batch])
+                for executor, shard in zip(self.executors, shards, strict=True)
+                for start in range(0, len(shard), batch)
+            ],
+        )
+
+    def _results(
+        self,
+        submit: "Callable[[Executor, list[Input]], Future[list[Output]]]",
+        parts: "list[tuple[Executor, list[Input]]]",
+    ) -> Iterator[Output]:
+        from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+
+        lost: tuple[type[BaseException], ...] = (BrokenExecutor,) if self.cluster is None else self.cluster.losses
+        pending: set[Future[list[Output]]] = set()
+        try:
+            pending = {submit(executor, part) for executor, part in parts}
+            while pending:
+                done, pending = wait(pending, None if self.cluster is None else PATIENCE, FIRST_COMPLETED)
+                for future in done:
+                    yield from future.result()
+                if not done and self.cluster is not None:
+                    self.cluster.check()
+        except lost as error:
+            if self.cluster is not None:
+                raise self.cluster.error(f"the work was lost ({type(error).__name__}); did workers die?") from error
+            raise AnalyzerError("a worker process died, perhaps for want of memory; try --jobs 1") from error
+        finally:
+            for future in pending:
+                future.cancel()
 
 
 def _run(
     work: Callable[[object, list[Input]], list[Output]], key: bytes, blob: bytes, batch: list[Input]
 ) -> list[Output]:
-    if key not in _UNPICKLED:
-        _UNPICKLED.clear()
-        _UNPICKLED[key] = pickle.loads(blob)
-    return work(_UNPICKLED[key], batch)
+    with _ONE_AT_A_TIME:  # a cluster's worker has several threads; what is remembered between tasks is for one
+        if key not in _UNPICKLED:
+            _UNPICKLED.clear()
+            _UNPICKLED[key] = pickle.loads(blob)
+        return work(_UNPICKLED[key], batch)
 
 
 @contextmanager
@@ -76,24 +121,16 @@ def open_workers(jobs: int, scheduler: str | None = None) -> Iterator[Workers]:
     jobs: number of processes, 1 = none beside this one, 0 = one a core.
     """
     if scheduler is not None:
-        try:
-            from distributed import Client
-        except ImportError as error:
-            raise AnalyzerError(
-                "--scheduler needs the extra pagelint[cluster] (pip install 'pagelint[cluster]')"
-            ) from error
-        try:
-            client = Client(scheduler, timeout="10s")
-        except (OSError, ValueError, TimeoutError) as error:
-            raise AnalyzerError(f"--scheduler {scheduler}: {error}") from error
-        with client:
-            yield Workers([client.get_executor()], max(1, len(client.scheduler_info(n_workers=-1)["workers"])))
+        from analyzer.driver.cluster import open_cluster
+
+        with open_cluster(scheduler) as cluster:
+            yield Workers([cluster.executor], cluster.width, cluster)
         return
     width = jobs or os.cpu_count() or 1
     if width == 1:
         yield Workers([], 1)
         return
-    from concurrent.futures import ProcessPoolExecutor  # a run in one process need not wait for multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
 
     with ExitStack() as stack:
         yield Workers([stack.enter_context(ProcessPoolExecutor(1)) for _ in range(width)], width)

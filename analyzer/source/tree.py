@@ -64,6 +64,10 @@ class FolderTree:
 
     root: Path
 
+    def __reduce__(self) -> tuple[type["FolderTree"], tuple[Path]]:
+        """Pickle the absolute path: another process may stand in another folder."""
+        return FolderTree, (self.root.absolute(),)
+
     @property
     def name(self) -> str:
         """Return the folder's path."""
@@ -138,7 +142,7 @@ class GitTree:
             run_git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{tree}}")
 
     def __getstate__(self) -> tuple[Path, str]:
-        return self.repository, self.revision
+        return self.repository.absolute(), self.revision
 
     def __setstate__(self, state: tuple[Path, str]) -> None:
         self.repository, self.revision = state
