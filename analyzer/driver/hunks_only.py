@@ -1,7 +1,8 @@
 """What the hunks of a patch show of its files, for when there is no tree.
 
-Only functions that stand whole in a hunk are kept. A function that is cut off
-and handles pages is named, so that nobody takes silence for a clean bill.
+Functions that stand whole in a hunk are analysed as usual. Those that are cut
+off and handle pages are analysed as pieces, and named all the same: nobody shall
+take silence for a clean bill.
 """
 
 import re
@@ -9,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.driver.analysis import Analysis
+from analyzer.driver.comparing import FileImage
 from analyzer.driver.fixpoint import Snapshot, contract_model
 from analyzer.driver.images import Image, is_c, no_document
-from analyzer.findings import Skipped
+from analyzer.driver.pieces import Cut, Pieces, analyse_pieces, judge_pieces
+from analyzer.findings import Finding, Skipped
 from analyzer.patch import FileChange, Fragment, Patch, Piece, fragments
 from analyzer.program.locking_document import DOCUMENTS
 from analyzer.source import EmptyTree, OverlayTree
@@ -27,29 +30,72 @@ _OPERATION = re.compile(rb"^\s+\w[\w\s*]*\(\s*\*\s*(\w+)\s*\)\s*\(", re.MULTILIN
 _ROW = re.compile(rb"^(\w+):?(?:\s|$)")
 
 CUT_OFF = "not whole in the hunk, and there is no tree to take the rest from (use --tree)"
+PIECE = "only the piece in the hunk was analysed, there is no tree to take the rest from (use --tree)"
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A patch without a tree; `cut` names what was left out."""
+    """A patch without a tree; `cut` names what was not analysed in full.
+
+    The trees of `pieces` hold the pieces as functions, for positions; `findings` are theirs.
+    """
 
     before: Image
     after: Image
     changes: tuple[FileChange, ...]
     cut: tuple[Skipped, ...]
+    pieces: tuple[Image, Image]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side of a file: the functions that are whole, the pieces of the others, and what to say of these."""
+
+    path: str
+    whole: bytes
+    pieces: Pieces
+    cut: tuple[Skipped, ...]
 
 
 def rebuild_images(patch: Patch, analysis: Analysis) -> Rebuilt:
-    """Return both sides of a patch as far as its hunks show whole functions."""
-    search = NameSearch(analysis.knobs.model.names())
+    """Return both sides of a patch as far as its hunks show functions, and what their pieces tell."""
     known = [f for f in fragments(patch) if is_c(f.new_path or f.old_path or "")]
+    search = NameSearch(analysis.knobs.model.names())
+    before: list[_Side] = []
+    after: list[_Side] = []
     cut: list[Skipped] = []
-    before = {f.old_path: _whole(f, f.pre, [p.pre for p in f.pieces], search, cut) for f in known if f.old_path}
-    after = {f.new_path: _whole(f, f.post, [p.post for p in f.pieces], search, cut) for f in known if f.new_path}
+    findings: list[Finding] = []
+    for fragment in known:
+        old = _split(fragment.old_path, fragment.pre, fragment, [p.pre for p in fragment.pieces], search, analysis)
+        settled = old.pieces.settled if old else frozenset()
+        posts = [p.post for p in fragment.pieces]
+        new = _split(fragment.new_path, fragment.post, fragment, posts, search, analysis, settled)
+        before += [old] if old else []
+        after += [new] if new else []
+        cut += new.cut if new else ()
+        named = {(entry.function, entry.line) for entry in cut}
+        cut += [entry for entry in (old.cut if old else ()) if (entry.function, entry.line) not in named]
+        findings += judge_pieces(old.pieces if old else None, new.pieces if new else None)
     cut += _added_operations(patch, known)
     return Rebuilt(
-        _image(before, analysis), _image(after, analysis), tuple(f.change for f in known), tuple(dict.fromkeys(cut))
+        _image(before, analysis),
+        _image(after, analysis),
+        tuple(f.change for f in known),
+        tuple(dict.fromkeys(cut)),
+        (_positions(before), _positions(after)),
+        tuple(f for f in findings if analysis.choice.wants(f)),
     )
+
+
+def _image(sides: Sequence[_Side], analysis: Analysis) -> Image:
+    files = {side.path: side.whole for side in sides}
+    tree = OverlayTree(EmptyTree(), dict(files))
+    return Image(tree, analysis.update(Snapshot(), tree, files, files))
+
+
+def _positions(sides: Sequence[_Side]) -> Image:
+    return Image(OverlayTree(EmptyTree(), {side.path: side.pieces.image.data for side in sides}), Snapshot())
 
 
 def _added_operations(patch: Patch, known: Sequence[Fragment]) -> Iterator[Skipped]:
@@ -72,34 +118,40 @@ def _added_operations(patch: Patch, known: Sequence[Fragment]) -> Iterator[Skipp
                         yield no_document(fragment.new_path or "", owner[1].decode(), name.decode())
 
 
-def _image(files: dict[str, bytes], analysis: Analysis) -> Image:
-    tree = OverlayTree(EmptyTree(), dict(files))
-    return Image(tree, analysis.update(Snapshot(), tree, files, files))
-
-
-def _whole(
-    fragment: Fragment,
+def _split(
+    path: str | None,
     data: bytes,
+    fragment: Fragment,
     ranges: Sequence[tuple[int, int]],
     search: NameSearch,
-    cut: list[Skipped],
-) -> bytes:
-    """Return one side with the lines of functions that are cut off left blank."""
+    analysis: Analysis,
+    settled: frozenset[tuple[str, str]] = frozenset(),
+) -> _Side | None:
+    """Return one side with the lines of functions that are cut off left blank, and those analysed by themselves."""
+    if path is None:
+        return None
     if fragment.complete:
-        return data
+        return _Side(path, data, Pieces(FileImage(path, b"")), ())
     lines = data.splitlines(keepends=True)
+    whole = list(lines)
+    cuts: dict[Cut, int] = {}
     for piece, (first, last) in zip(fragment.pieces, ranges, strict=True):
-        for start, end, name in _cut_off(lines, first, last, piece):
-            text = b"".join(lines[start - 1 : end])
-            if search.names_in(text):
-                path = fragment.new_path or fragment.old_path or ""
-                cut.append(Skipped(file=path, function=name or None, line=piece.post[0], reason=CUT_OFF))
-            lines[start - 1 : end] = [b"\n"] * (end - start + 1)
-    return b"".join(lines)
+        for cut in _cut_off(lines, first, last, piece):
+            if search.names_in(b"".join(lines[cut.first - 1 : cut.last])):
+                cuts[cut] = piece.post[0]
+            whole[cut.first - 1 : cut.last] = [b"\n"] * (cut.last - cut.first + 1)
+    shown = frozenset(number for first, last in ranges for number in range(first, last + 1))
+    pieces = analyse_pieces(path, lines, tuple(cuts), shown, analysis.knobs, settled)
+    named = fragment.new_path or path
+    entries = tuple(
+        Skipped(file=named, function=cut.name or None, line=at, reason=PIECE if cut in pieces.analysed else CUT_OFF)
+        for cut, at in cuts.items()
+    )
+    return _Side(path, b"".join(whole), pieces, entries)
 
 
-def _cut_off(lines: list[bytes], first: int, last: int, piece: Piece) -> list[tuple[int, int, str]]:
-    """Return (first line, last line, function) of what a hunk shows only in part; kernel style is taken for granted."""
+def _cut_off(lines: list[bytes], first: int, last: int, piece: Piece) -> list[Cut]:
+    """Return what a hunk shows only in part; kernel style is taken for granted."""
     closes = [n for n in range(first, last + 1) if _CLOSES.match(lines[n - 1])]
     opens = [n for n in range(first, last + 1) if _OPENS.match(lines[n - 1])]
     found = []
@@ -108,14 +160,14 @@ def _cut_off(lines: list[bytes], first: int, last: int, piece: Piece) -> list[tu
     if not closes and not opens:
         text = [n for n in range(first, last + 1) if lines[n - 1].strip()]
         if text and _INDENTED.match(lines[text[0] - 1]):
-            return [(first, last, _name_of(piece.section.encode()))]
+            return [Cut(first, last, _name_of(piece.section.encode()), headed=False)]
         return []
     if begins_inside:
         start = closes[0] + 1
-        found.append((first, closes[0], _name_of(piece.section.encode())))
+        found.append(Cut(first, closes[0], _name_of(piece.section.encode()), headed=False))
     if opens and (not closes or opens[-1] > closes[-1]):
         head = max([start, *(n + 1 for n in closes)])
-        found.append((head, last, _name_of(b" ".join(lines[head - 1 : opens[-1]]))))
+        found.append(Cut(head, last, _name_of(b" ".join(lines[head - 1 : opens[-1]])), headed=True))
     return found
 
 

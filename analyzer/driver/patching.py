@@ -46,13 +46,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class _Step:
-    """A patch put on an image."""
+    """A patch put on an image; `pieces` and `found` are what a patch without a tree shows of cut-off functions."""
 
     before: Image
     after: Image
     changes: tuple[FileChange, ...]
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    pieces: tuple[Image, Image] | None = None
+    found: tuple[Finding, ...] = ()
 
 
 def check_patches(streams: Iterable[tuple[str, BinaryIO]], tree: Path | None, options: Options) -> Iterator[Judged]:
@@ -123,12 +125,16 @@ class _Checker:
         touched = [(change.old_path, change.new_path) for change in step.changes]
         found = judge_change(step.before, step.after, touched, self.analysis)
         lines = MailLines(step.before, step.after, step.changes)
+        placed = [_with_place(finding, patch, lines) for finding in found]
+        if step.pieces is not None:
+            lines = MailLines(*step.pieces, step.changes)
+            placed += [_with_place(finding, patch, lines) for finding in step.found]
         problems = tuple(_skip(patch, None, problem) for problem in patch.problems)
         skipped = {*problems, *step.skipped, *skipped_in(step.before, step.after, touched)}
         paths = [new for _, new in touched if new is not None and is_c(new)]
         results = step.after.snapshot.results
         return Result(
-            findings=tuple(_with_place(finding, patch, lines) for finding in found),
+            findings=tuple(sorted(placed, key=lambda f: f.sort_key)),
             skipped=tuple(sorted(skipped, key=lambda s: s.sort_key)),
             notes=tuple(Note(message=note) for note in step.notes),
             stats=Stats(
@@ -141,7 +147,9 @@ class _Checker:
 
 def _without_tree(patch: Patch, analysis: Analysis) -> _Step:
     rebuilt = rebuild_images(patch, analysis)
-    return _Step(rebuilt.before, rebuilt.after, rebuilt.changes, rebuilt.cut)
+    return _Step(
+        rebuilt.before, rebuilt.after, rebuilt.changes, rebuilt.cut, pieces=rebuilt.pieces, found=rebuilt.findings
+    )
 
 
 def _skip(patch: Patch, path: str | None, reason: str) -> Skipped:

@@ -147,7 +147,7 @@ def test_without_a_tree_a_function_that_is_cut_off_is_named() -> None:
     done = pagelint("patch", MAIL)
 
     assert done.exit_code == 3
-    assert "demofs_flush: not whole in the hunk" in done.stderr
+    assert "demofs_flush: only the piece in the hunk was analysed" in done.stderr
 
 
 def test_mail_is_a_reply_and_several_are_an_mbox(tmp_path: Path) -> None:

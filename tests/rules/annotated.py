@@ -25,7 +25,7 @@ from analyzer.syntax import outline
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules"
 FIXTURES = ROOT / "fixtures"
-NOT_RULES = frozenset({"generations", "mail", "demo"})
+NOT_RULES = frozenset({"generations", "mail", "demo", "pieces"})
 
 _MARKER = re.compile(r"//\s*(expect|known-fp|known-fn|trace):\s*(?:([a-z][\w-]*))?\s*(?:\"([^\"]*)\")?\s*$")
 
