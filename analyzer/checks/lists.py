@@ -1,4 +1,4 @@
-"""Questions about lists of isolated pages: are they put back, and are only isolated pages put on them.
+"""Questions about lists of isolated pages: are they put back.
 
 A list that a function declares, or gets as a parameter and drains itself, is
 followed through the function: it may hold pages after a call that got it, and
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from analyzer.checks.shape import FileShape, callee_name, calls_of, reachable, test_of
 from analyzer.findings import Finding
-from analyzer.ir import Addr, Branch, Call, Deref, Expr, Field, Function, Name, Return, successors
-from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO, Event
+from analyzer.ir import Addr, Branch, Call, Expr, Function, Name, Return, successors
+from analyzer.rulespec import NEGATIVE, POSITIVE, ZERO
 
 
 def list_findings(shape: FileShape) -> Iterator[Finding]:
-    """Yield lists of isolated pages that a return leaves behind, and pages listed after isolation failed."""
+    """Yield lists of isolated pages that a return leaves behind."""
     words = shape.protocol.lists
     for function in shape.variants():
         callees = {callee_name(call) for _, call in calls_of(function)}
@@ -23,7 +23,6 @@ def list_findings(shape: FileShape) -> Iterator[Finding]:
             yield from _left_behind(shape, function)
         if callees & words.pages and callees & words.empty_test:
             yield from _not_drained(shape, function)
-        yield from _misread(shape, function)
 
 
 def _list_of(argument: Expr) -> str | None:
@@ -136,48 +135,3 @@ def reachable_after(function: Function, number: int) -> frozenset[int]:
     for successor in successors(function.blocks[number].terminator):
         found |= reachable(function, successor, lambda _: False)
     return found
-
-
-def _misread(shape: FileShape, function: Function) -> Iterator[Finding]:
-    """Find pages that are put on a list where their isolation failed, and only there."""
-    events = {p.callee: e for e in shape.model.events if e.name == "isolate" for p in e.calls}
-    if not any(callee_name(call) in events for _, call in calls_of(function)):
-        return
-    for number, block in enumerate(function.blocks):
-        test = test_of(function, number)
-        if test is None or not isinstance(block.terminator, Branch) or not test.call.arguments:
-            continue
-        event = events.get(callee_name(test.call))
-        failed, succeeded = _edges(event, test.true_mask, block.terminator)
-        page = test.call.arguments[0]
-        if event is None or failed is None or succeeded is None or not isinstance(page, Name):
-            continue
-        listed = {n: call for n, call in calls_of(function) if _lists(shape, call, page.name)}
-        back = {number}
-        on_failure = reachable(function, failed, back.__contains__) & listed.keys()
-        on_success = reachable(function, succeeded, back.__contains__)
-        for wrong in sorted(on_failure - on_success):
-            yield from shape.finding("isolate-result-misread", listed[wrong].at, function.name, page.name)
-
-
-def _edges(event: Event | None, true_mask: int, branch: Branch) -> tuple[int | None, int | None]:
-    """Return the successors for failed and successful isolation."""
-    if event is None:
-        return None, None
-    success = event.when.mask
-    if true_mask == success:
-        return branch.false, branch.true
-    if true_mask == ANY & ~success:
-        return branch.true, branch.false
-    return None, None
-
-
-def _lists(shape: FileShape, call: Call, page: str) -> bool:
-    words = shape.protocol.callback
-    if callee_name(call) not in words.list_changes or not callee_name(call).startswith(("list_add", "list_move")):
-        return False
-    match call.arguments[0] if call.arguments else None:
-        case Addr(Field(Deref(Name(name)), field)):
-            return name == page and field == words.list_field
-        case _:
-            return False

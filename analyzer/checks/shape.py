@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from analyzer.findings import Finding
+from analyzer.findings import Confidence, Finding
 from analyzer.ir import (
     Addr,
     Assign,
@@ -61,18 +61,27 @@ class FileShape:
     def bound_to(self, fields: Collection[str]) -> tuple[Function, ...]:
         """Return the functions of this file that stand in a table of the protocol, in one of the fields.
 
-        A table is one of the protocol when it lets its pages be isolated.
+        A table is one of the protocol when it lets its pages be isolated. A function that is assigned to such a
+        field at run time (a balloon's) is called from one.
         """
         isolating = {(b.struct, b.table) for b in self.bindings if b.field in self.protocol.operations.isolate}
-        names = sorted({b.function for b in self.bindings if b.field in fields and (b.struct, b.table) in isolating})
+        names = sorted(
+            {
+                b.function
+                for b in self.bindings
+                if b.field in fields and (not b.struct or (b.struct, b.table) in isolating)
+            }
+        )
         return tuple(f for name in names for f in self.functions.get(name, ()) if not f.is_macro)
 
     def enclosing(self, at: int) -> str:
         """Return the function around an offset, "" at top level."""
         return next((f.name for f in self.variants() if f.at <= at < f.end), "")
 
-    def finding(self, rule: str, at: int, function: str, subject: str, **words: str) -> Iterator[Finding]:
-        """Yield the finding of a rule at an offset, unless the rule is not asked."""
+    def finding(
+        self, rule: str, at: int, function: str, subject: str, *, doubt: bool = False, **words: str
+    ) -> Iterator[Finding]:
+        """Yield the finding of a rule at an offset, of low confidence if in doubt, unless the rule is not asked."""
         asked = self.rules.get(rule)
         if asked is None:
             return
@@ -83,7 +92,7 @@ class FileShape:
         yield Finding(
             rule=asked.id,
             severity=asked.severity,
-            confidence=asked.confidence,
+            confidence=Confidence.LOW if doubt else asked.confidence,
             file=self.source.path,
             line=line,
             column=column,
@@ -141,6 +150,21 @@ def copies_of(function: Function, root: str, same: Collection[str]) -> frozenset
         lambda value, known: isinstance(value, Name) and value.name in known,
         lambda name: name in same,
     )
+
+
+def derived_from_calls(function: Function, callees: Collection[str]) -> frozenset[str]:
+    """Return the variables that hold the result of one of some functions somewhere: plain copies only."""
+    results = frozenset(call.result for _, call in calls_of(function) if callee_name(call) in callees)
+    if not results:
+        return results
+    return _closure(
+        function, results, lambda value, known: isinstance(value, Name) and value.name in known, lambda _: False
+    )
+
+
+def has_word(name: str, words: Collection[str]) -> bool:
+    """Tell whether one of the words is a part of a name between underscores."""
+    return not frozenset(words).isdisjoint(name.split("_"))
 
 
 def _closure(

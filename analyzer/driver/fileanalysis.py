@@ -19,7 +19,12 @@ import msgspec
 
 from analyzer.cfg import Idioms, build_cfg
 from analyzer.checks import Candidate, ask_rules
-from analyzer.checks.structural import structural_callees, structural_findings
+from analyzer.checks.structural import (
+    concerns_whole_file,
+    structural_callees,
+    structural_findings,
+    structural_words,
+)
 from analyzer.dataflow import (
     Analysis,
     EntryState,
@@ -298,8 +303,9 @@ class _FileAnalysis:
         functions: dict[str, tuple[Function, ...]] = {}
         words |= self.job.hits
         bound = {binding.function for binding in self.bindings}
+        whole = concerns_whole_file(self.bindings)
         for name, items in lowered.definitions.items():
-            if not (name in words or name in bound or lowered.callees[name] & words):
+            if not (whole or name in words or name in bound or lowered.callees[name] & words):
                 continue
             for item in items:
                 try:
@@ -311,7 +317,7 @@ class _FileAnalysis:
     def _bindings(self) -> tuple[OperationBinding, ...]:
         structs = {struct for struct, _ in self.setting.contracts}
         data = self.lowered.source.data
-        if not any(struct.encode() in data for struct in structs):
+        if not any(word.encode() in data for word in structs | structural_words()):
             return ()
         fields = {operation for _, operation in self.setting.contracts}
         return read_operations(self.lowered.outline, self.setting.registrars, fields).bindings

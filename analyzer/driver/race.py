@@ -228,8 +228,7 @@ class _DriverSearch:
         """Yield the outermost functions of the driver's file that release a page, once for each way to do it."""
         own = {name for _, name in self.driver.owner.functions.values()}
         here = [d for d in self.routines.definitions(self.driver.file) if d.item.name not in own]
-        release = self.vocabulary.generation.release
-        releasing = [d for d in here if self.routines.reached_names(d) & release]
+        releasing = [d for d in here if self._may_release(self.routines.reached_names(d))]
         called = {name for d in here for name in d.callees - {d.item.name}}
         seen = set()
         for definition in releasing:
@@ -248,6 +247,11 @@ class _DriverSearch:
             if extracted.context.edges not in seen:
                 seen.add(extracted.context.edges)
                 yield definition, extracted
+
+    def _may_release(self, names: frozenset[str]) -> bool:
+        """Tell whether code that calls `names` can let a page go: as the generation has it, or one that it locked."""
+        steps = self.vocabulary.steps
+        return bool(names & self.vocabulary.generation.release or (names & steps.put and names & steps.unlock))
 
     def _extract(self, name: str, role: str, definition: Definition) -> Extracted:
         return extract(

@@ -23,7 +23,8 @@ class Configuration(NamedTuple):
 
     listed: the thread's own list that T is on; seen: T was found already; held: the owner's locks it holds.
     While the thread acts for the owner, references are those it took, released says that it let T go,
-    dropped that it gave up the owner's reference, and locked that it holds the page lock as an owner.
+    dropped that it gave up the owner's reference, locked that it holds the page lock as an owner, and met that
+    it has held it.
     """
 
     frames: tuple[Frame, ...]
@@ -34,6 +35,7 @@ class Configuration(NamedTuple):
     released: bool = False
     dropped: bool = False
     locked: bool = False
+    met: bool = False
 
 
 class Outcome(NamedTuple):

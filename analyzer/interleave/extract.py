@@ -284,7 +284,7 @@ class _Extraction:
             (name in steps.lock | steps.trylock and onward.locked) or (name in steps.unlock and not onward.locked)
         ):
             return  # an owner locks each of its pages once: this is another one
-        locked = onward._replace(locked=self.is_owner)
+        locked = onward._replace(locked=self.is_owner, met=self.is_owner)
         if name in steps.lock:
             yield done(acquire(PAGE_LOCK), after=locked)
         elif name in steps.trylock:
@@ -333,7 +333,7 @@ class _Extraction:
             return Outcome(onward, (PUT,), text, place)
         if onward.references:
             return Outcome(onward._replace(references=onward.references - 1), (PUT,), text, place)
-        if self.is_owner and not onward.released:
+        if self.is_owner and not (onward.released or onward.met):
             return Outcome(onward)  # a page that was never offered: another one
         atoms = (PUT,) if onward.released else (DISOWN, PUT)
         return Outcome(onward._replace(released=True, dropped=True), atoms, text, place)

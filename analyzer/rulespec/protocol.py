@@ -23,11 +23,21 @@ class Operations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     putback: frozenset[str]
 
 
+class DutyHints(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Words of names (between underscores): a function of another file that has one may do that to a page."""
+
+    clear: tuple[str, ...]
+    put: tuple[str, ...]
+    mark: tuple[str, ...]
+    get: tuple[str, ...]
+
+
 class CallbackWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """What matters inside a callback.
 
     retry: the errno that is not final; success: named constants that are 0.
-    harmless: callees that neither clear a mark nor drop a reference of a page passed to them.
+    harmless: callees that do no duty to a page passed to them; accessor_words: parts of the names of more such.
+    page_word: word in the name of a function that is about pages.
     """
 
     retry: str
@@ -35,6 +45,9 @@ class CallbackWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     try_words: tuple[str, ...]
     no_liveness_test: frozenset[str]
     harmless: frozenset[str]
+    accessor_words: tuple[str, ...]
+    page_word: str
+    hints: DutyHints
     list_field: str
     list_changes: frozenset[str]
 

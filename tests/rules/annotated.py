@@ -7,7 +7,8 @@
 
 A line without a marker is an expectation too: nothing is found there. The
 rules of a folder see one file at a time, in a tree that holds nothing else,
-or the files below the folder's own `tree/`.
+in that of a generation (`// tree: v4`), or with the files below the folder's
+own `tree/`.
 """
 
 import re
@@ -112,7 +113,8 @@ def all_cases() -> list[Case]:
 def analyse_fixture(path: Path) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
     """Return what the rule that owns the folder finds in one file, and what could not be analysed."""
     rules = tuple(rule for rule in built_in_rules() if rule.id == path.parent.name)
-    headers = path.parent / "tree"
+    named = re.search(r"^// tree: (\S+)$", path.read_text("utf-8"), re.MULTILINE)
+    headers = FIXTURES / "generations" / named[1] if named is not None else path.parent / "tree"
     base: Tree = FolderTree(headers) if headers.is_dir() else EmptyTree()
     tree = OverlayTree(base, {path.name: path.read_bytes()})
     knobs = Knobs(built_in_model(), rules, with_tree=headers.is_dir())

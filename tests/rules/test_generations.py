@@ -116,6 +116,19 @@ def test_fixture_holds_in_a_generation(path: Path, generation: str, holds: bool)
     assert found == (announced if holds else set())
 
 
+def test_one_fault_of_a_callback_is_one_finding() -> None:
+    """The general rule on contracts of callbacks leaves those of the protocol to the rule that is about them."""
+    both = tuple(r for r in built_in_rules() if r.id in ("callback-drops-lock", "callback-lock-contract"))
+    for name, base in (("aops", "v4"), ("mops", "v6.0")):
+        path = FIXTURES / "callback-drops-lock" / f"{name}.c"
+        tree = OverlayTree(FolderTree(GENERATIONS / base), {path.name: path.read_bytes()})
+        found = [(f.function, f.line) for f in _scan(tree, both) if f.file == path.name]
+
+        assert sorted(found) == sorted(
+            (case.name, marker.line) for case in cases_of(path) for marker in case.of_kind("expect")
+        )
+
+
 def test_every_isolation_rule_ships() -> None:
     assert {rule.id for rule in _rules()} == ISOLATION
 
