@@ -12,7 +12,7 @@ class ProgressBar:
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Hear that `done` of `total` are done in a phase."""
+        """Hear that `done` of `total` (0: nobody knows) are done in a phase."""
         if self._progress is None:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
             self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
@@ -20,8 +20,8 @@ class ProgressBar:
         if phase not in self._tasks:
             for task in self._tasks.values():
                 self._progress.update(task, visible=False)
-            self._tasks[phase] = self._progress.add_task(phase, total=total)
-        self._progress.update(self._tasks[phase], completed=done, total=total)
+            self._tasks[phase] = self._progress.add_task(phase, total=total or None)
+        self._progress.update(self._tasks[phase], completed=done, total=total or None)
 
     def close(self) -> None:
         """Wipe the bar."""

@@ -23,10 +23,13 @@ class Analysis:
     workers: Workers
     notes: list[Note] = field(default_factory=list)
 
-    def update(self, snapshot: Snapshot, tree: Tree, files: Iterable[str], changed: Iterable[str]) -> Snapshot:
-        """Return the snapshot of `tree`, in which only `changed` differs from `snapshot`."""
+    def update(
+        self, snapshot: Snapshot, tree: Tree, files: Iterable[str], changed: Iterable[str], shown: bool = True
+    ) -> Snapshot:
+        """Return the snapshot of `tree`, in which only `changed` differs from `snapshot`; `shown`: report progress."""
         self.workers.must_see(tree)
-        return update(snapshot, tree, self.knobs, self.workers, files, changed, self.options.progress)
+        progress = self.options.progress if shown else None
+        return update(snapshot, tree, self.knobs, self.workers, files, changed, progress)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.resources import files
 from typing import cast
 
@@ -78,6 +79,7 @@ class Knobs:
     with_tree: bool = True
 
 
+@cache
 def contract_model() -> ContractModel:
     """Return the callback contracts that ship with pagelint."""
     return load_contract_model((files("analyzer.rules") / "contracts.toml").read_text("utf-8"), "rules/contracts.toml")

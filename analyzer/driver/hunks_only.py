@@ -91,7 +91,7 @@ def rebuild_images(patch: Patch, analysis: Analysis) -> Rebuilt:
 def _image(sides: Sequence[_Side], analysis: Analysis) -> Image:
     files = {side.path: side.whole for side in sides}
     tree = OverlayTree(EmptyTree(), dict(files))
-    return Image(tree, analysis.update(Snapshot(), tree, files, files))
+    return Image(tree, analysis.update(Snapshot(), tree, files, files, shown=False))
 
 
 def _positions(sides: Sequence[_Side]) -> Image:

@@ -9,6 +9,9 @@ from analyzer.findings import Confidence
 Progress = Callable[[str, int, int], None]
 """Hears the name of a phase, how much of it is done, and how much there is."""
 
+UNKNOWN = 0
+"""How much there is where nobody knows: a stream."""
+
 
 @dataclass(frozen=True)
 class Options:

@@ -17,7 +17,7 @@ from analyzer.driver.analysis import Analysis, open_analysis
 from analyzer.driver.hunks_only import rebuild_images
 from analyzer.driver.images import Image, change_image, is_c, judge_change, skipped_in
 from analyzer.driver.mail_lines import MailLines
-from analyzer.driver.options import Options
+from analyzer.driver.options import UNKNOWN, Options
 from analyzer.driver.trees import Trees
 from analyzer.findings import Finding, Note, PatchPlace, Result, Skipped, Stats, Status
 from analyzer.patch import (
@@ -66,12 +66,17 @@ def check_patches(streams: Iterable[tuple[str, BinaryIO]], tree: Path | None, op
     """
     with open_analysis(options, with_tree=tree is not None) as analysis:
         checker = _Checker(analysis, tree)
+        done = 0
         for name, stream in streams:
             empty = True
             patches = (parse_patch(message) for message in read_messages(stream, name))
             for series in gather_series(patches):
                 empty = False
-                yield from checker.check_series(series)
+                for judged in checker.check_series(series):
+                    done += 1
+                    if options.progress is not None:
+                        options.progress("patches", done, UNKNOWN)
+                    yield judged
             if empty:
                 reason = "no patch in this input"
                 yield Judged(None, Result(skipped=(Skipped(file=name, function=None, line=None, reason=reason),)))

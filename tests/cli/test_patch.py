@@ -1,6 +1,9 @@
 """`pagelint patch`: what is new, fixed and existing, for series, without a tree, and in every format."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -175,3 +178,18 @@ def test_checkpatch_is_silent_when_clean(tmp_path: Path) -> None:
 
 def test_b4_is_an_array() -> None:
     assert json.loads(pagelint("patch", "--tree", TREE, "--format", "b4", MAIL).stdout)[0]["status"] == "fail"
+
+
+def test_a_terminal_shows_how_many_patches_are_done(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path, {PATH: BALANCED})
+    (tmp_path / "mail").write_text(mail("[PATCH] demo: break", diff(PATH, BALANCED, LEAKING)))
+    reader, writer = os.openpty()
+    command = [sys.executable, "-m", "analyzer.cli", "patch", "--tree", str(tree), "--no-cache", "--format", "jsonl"]
+    with subprocess.Popen([*command, str(tmp_path / "mail")], stdout=subprocess.PIPE, stderr=writer) as running:
+        out, _ = running.communicate()
+    os.close(writer)
+    shown = os.read(reader, 65536).decode()
+    os.close(reader)
+
+    assert json.loads(out)["counts"]["new"] == 1
+    assert "patches" in shown and "1/?" in shown
