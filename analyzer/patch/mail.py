@@ -207,6 +207,9 @@ class _BodyReader:
         for line in body:
             data = line.data.strip()
             if ended or not re.fullmatch(rb"[A-Za-z0-9+/]*={0,2}", data):
+                if data and not ended and pieces and not pieces[-1][0].endswith(b"\n"):
+                    self.problems.append(f"line {line.number}: base64 data is broken")
+                    return _relined(pieces)[:-1]
                 ended = True
                 footer.append(line)
                 continue

@@ -74,6 +74,19 @@ class _Posting:
         """Tell whether there is a patch of this number."""
         return any(patch.number == number for patch in self.patches)
 
+    def has_room_for(self, other: "_Posting") -> bool:
+        """Tell whether the patches of another posting have numbers that this one lacks."""
+        same = (self.version, self.total) == (other.version, other.total)
+        return same and bool(self.total and other.patches) and not any(self.has(p.number) for p in other.patches)
+
+    def take_in(self, other: "_Posting") -> None:
+        """Add all that another posting has."""
+        self.patches += other.patches
+        self.quoted += other.quoted
+        self.duplicates += other.duplicates
+        self.ids |= other.ids
+        self.thread |= other.thread
+
     def titles(self) -> set[str]:
         """Return the titles of the patches, for comparison."""
         return {patch.title.casefold() for patch in self.patches if patch.title}
@@ -89,16 +102,26 @@ def _parents(patch: Patch) -> set[str]:
 
 
 def _posting_for(patch: Patch, postings: list[_Posting]) -> _Posting:
-    """Return the posting that the patch is part of, a new one where there is none."""
-    for posting in reversed(postings):
-        if _belongs(patch, posting):
-            return posting
-    posting = _Posting(patch.version, patch.total, parseaddr(patch.sender)[1].casefold())
-    postings.append(posting)
-    return posting
+    """Return the posting that the patch is part of, a new one where there is none.
+
+    A patch that refers to one part of a thread, and that another part refers to, makes one posting of the two.
+    """
+    linked = [posting for posting in postings if _belongs(patch, posting)]
+    if not linked:
+        linked = [posting for posting in postings if _may_belong(patch, posting)][-1:]
+    if not linked:
+        linked = [_Posting(patch.version, patch.total, _address(patch))]
+        postings += linked
+    first, *others = linked
+    for other in others:
+        if first.has_room_for(other):
+            first.take_in(other)
+            postings.remove(other)
+    return first
 
 
 def _belongs(patch: Patch, posting: _Posting) -> bool:
+    """Tell whether the patch and the posting say that they are one: by ids, or as commits of one log."""
     first = posting.patches[0] if posting.patches else posting.quoted[0]
     if patch.message_id and patch.message_id in posting.ids:
         return True
@@ -106,15 +129,27 @@ def _belongs(patch: Patch, posting: _Posting) -> bool:
         return patch.from_log and first.from_log and patch.source == first.source
     if is_quote(patch) or not posting.patches:
         return bool(posting.patches) and is_quote(patch) and patch.in_reply_to in posting.ids
-    if not patch.total or (patch.version, patch.total) != (posting.version, posting.total):
+    if not _fits(patch, posting):
         return False
-    if posting.has(patch.number):
+    return patch.message_id in posting.thread or bool(_parents(patch) & (posting.ids | posting.thread))
+
+
+def _may_belong(patch: Patch, posting: _Posting) -> bool:
+    """Tell whether nothing but the sender and the numbers says that they are one, as no mail refers to another."""
+    if patch.from_log or is_quote(patch) or not posting.patches or posting.patches[0].from_log:
         return False
-    parents = _parents(patch)
-    if patch.message_id in posting.thread or parents & (posting.ids | posting.thread):
-        return True
-    same_sender = parseaddr(patch.sender)[1].casefold() == posting.sender
-    return same_sender and not (parents and posting.thread)
+    unthreaded = not _parents(patch) and not posting.thread
+    return unthreaded and _fits(patch, posting) and _address(patch) == posting.sender
+
+
+def _fits(patch: Patch, posting: _Posting) -> bool:
+    """Tell whether the posting lacks a patch of this number."""
+    same = bool(patch.total) and (patch.version, patch.total) == (posting.version, posting.total)
+    return same and not posting.has(patch.number)
+
+
+def _address(patch: Patch) -> str:
+    return parseaddr(patch.sender)[1].casefold()
 
 
 def _take_group(postings: list[_Posting]) -> list[_Posting]:

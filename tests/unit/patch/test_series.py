@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from itertools import permutations
 
 from analyzer.patch import Patch, gather_series, parse_patch, read_messages, series_of
 from analyzer.patch.parse import read_subject
@@ -33,6 +34,27 @@ def test_two_series_of_one_sender_are_kept_apart_by_their_threads() -> None:
     one, two = posting("one"), posting("two")
     mixed = [patch for pair in zip(one, two, strict=True) for patch in pair]
     assert shapes(mixed) == [("one", 1, [1, 2, 3]), ("two", 1, [1, 2, 3])]
+
+
+def test_series_of_one_sender_whose_first_patch_is_the_root_stay_apart_in_any_order() -> None:
+    def rooted(name: str) -> list[Patch]:
+        parents = ["", f"{name}-1", f"{name}-1"]
+        return [mail(f"[PATCH {n}/3] {name} {n}", f"{name}-{n}", parent) for n, parent in enumerate(parents, start=1)]
+
+    for order in permutations(range(6)):
+        mails = [*rooted("one"), *rooted("two")]
+        found = shapes([mails[at] for at in order])
+        assert sorted(found) == [("one 1", 1, [1, 2, 3]), ("two 1", 1, [1, 2, 3])]
+
+
+def test_a_chain_of_replies_is_one_series_in_any_order() -> None:
+    chain = [mail(f"[PATCH {n}/4] step {n}", f"m{n}", f"m{n - 1}" if n > 1 else "") for n in (1, 2, 3, 4)]
+    for order in permutations(chain):
+        assert shapes(list(order)) == [("step 1", 1, [1, 2, 3, 4])]
+
+
+def test_a_series_without_threads_is_one() -> None:
+    assert shapes([mail(f"[PATCH {n}/3] step {n}", f"m{n}") for n in (2, 1, 3)]) == [("step 1", 1, [1, 2, 3])]
 
 
 def test_the_order_of_arrival_does_not_matter() -> None:
