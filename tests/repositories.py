@@ -8,7 +8,8 @@ from pathlib import Path
 class Repository:
     """A git repository with an identity of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str, new: bool = True) -> None:
+        """Make a repository with these options of `git init`, or use one that is there."""
         self.folder = folder
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
@@ -16,7 +17,8 @@ class Repository:
             "GIT_CONFIG_NOSYSTEM": "1",
             "XDG_CACHE_HOME": str(folder.parent / "cache"),
         }
-        self.git("init", "--quiet")
+        if new:
+            self.git("init", "--quiet", *options)
 
     def git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         identity = ("-c", "user.name=A Dev", "-c", "user.email=dev@example.org")

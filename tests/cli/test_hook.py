@@ -123,6 +123,109 @@ def test_install_respects_hooks_path(repository: Repository) -> None:
     assert not (repository.folder / ".git/hooks/pre-commit").exists()
 
 
+def test_install_finds_the_hooks_of_a_work_tree(repository: Repository) -> None:
+    repository.stage(BALANCED)
+    repository.commit()
+    other = repository.folder.parent / "other"
+    repository.git("worktree", "add", "--quiet", str(other))
+    process("hook", "install", folder=other, environment=repository.environment)
+    assert (repository.folder / ".git/hooks/pre-commit").is_file()
+
+    work_tree = Repository(other, new=False)
+    work_tree.stage(LEAKING)
+    assert work_tree.commit().returncode != 0
+    assert repository.git("status", "--short").stdout == ""
+
+
+def test_install_keeps_a_link_that_leads_nowhere(repository: Repository) -> None:
+    hook = repository.folder / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.symlink_to("/nonexistent/hook")
+    refused = process("hook", "install", folder=repository.folder, environment=repository.environment)
+
+    assert refused.returncode == 2 and hook.is_symlink()
+
+
+@pytest.mark.parametrize("command", ["hook", "install"])
+def test_a_bare_repository_is_one_line(tmp_path: Path, command: str) -> None:
+    repository = Repository(tmp_path, "--bare")
+    arguments = ("hook", "install") if command == "install" else ("hook",)
+    done = process(*arguments, folder=tmp_path, environment=repository.environment)
+
+    assert done.returncode == 2
+    assert one_line(done.stderr.decode()) and b"bare repository" in done.stderr
+
+
+def test_a_file_that_is_renamed_keeps_its_findings(repository: Repository) -> None:
+    repository.stage(LEAKING)
+    repository.commit()
+    repository.git("mv", PATH, "mm/other.c")
+
+    done = pagelint("hook", "--tree", repository.folder)
+    assert done.exit_code == 0, done.output
+
+
+def test_only_the_paths_that_are_committed_count(repository: Repository) -> None:
+    repository.stage(BALANCED)
+    repository.stage("int other;\n", "mm/other.c")
+    repository.commit()
+    process("hook", "install", folder=repository.folder, environment=repository.environment)
+    repository.stage(LEAKING)
+    (repository.folder / "mm/other.c").write_text("int more;\n")
+
+    assert repository.commit("mm/other.c").returncode == 0
+    assert repository.commit("--all").returncode != 0
+
+
+def test_links_and_submodules_are_no_files(repository: Repository) -> None:
+    repository.stage(BALANCED)
+    repository.commit()
+    head = repository.git("rev-parse", "HEAD").stdout.strip()
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{head},mm/module.c")
+    (repository.folder / "mm/link.c").symlink_to("demo.c")
+    repository.git("add", "mm/link.c")
+
+    done = pagelint("hook", "--tree", repository.folder)
+    assert (done.exit_code, done.stdout) == (0, ""), done.output
+
+
+@pytest.fixture
+def merging(repository: Repository) -> Repository:
+    """Return a repository in the middle of a merge: the other branch has a leak, and mm/x.c is in conflict."""
+    repository.stage("int x;\n", "mm/x.c")
+    repository.commit()
+    repository.git("branch", "side")
+    repository.stage("int y;\n", "mm/x.c")
+    repository.commit()
+    repository.git("checkout", "--quiet", "side")
+    repository.stage("int z;\n", "mm/x.c")
+    repository.stage(LEAKING)
+    repository.commit()
+    repository.git("checkout", "--quiet", "-")
+    repository.git("merge", "side")
+    return repository
+
+
+def test_a_path_in_conflict_is_named(merging: Repository) -> None:
+    done = pagelint("hook", "--tree", merging.folder)
+
+    assert done.exit_code == 2
+    assert one_line(done.stderr) and "mm/x.c: has conflicts" in done.stderr
+
+
+def test_what_a_merged_branch_has_already_is_not_new(merging: Repository) -> None:
+    merging.stage("int w;\n", "mm/x.c")
+
+    assert statuses(report("hook", "--tree", merging.folder)) == [("demo_read", "existing")]
+
+
+def test_what_the_resolution_of_a_conflict_brings_in_is_new(merging: Repository) -> None:
+    merging.stage(LEAKING.replace("demo_read", "demo_write"), "mm/x.c")
+
+    found = statuses(report("hook", "--tree", merging.folder))
+    assert sorted(found) == [("demo_read", "existing"), ("demo_write", "new")]
+
+
 def test_outside_a_repository_is_one_line(tmp_path: Path) -> None:
     done = pagelint("hook", "--tree", tmp_path)
 
