@@ -104,7 +104,7 @@ def _added_operations(patch: Patch, known: Sequence[Fragment]) -> Iterator[Skipp
     document = [hunk for file in patch.files if file.path in DOCUMENTS for hunk in file.hunks]
     rows = {word for hunk in document for line in hunk.lines if line.kind == "+" for word in _ROW.findall(line.text)}
     for fragment in known:
-        pre, post = fragment.pre.splitlines(), fragment.post.splitlines()
+        pre, post = fragment.pre.split(b"\n"), fragment.post.split(b"\n")
         changed = {n for first, last in fragment.change.post_ranges for n in range(first, last + 1)}
         for piece in fragment.pieces:
             struct = piece.section.encode()
@@ -132,7 +132,7 @@ def _split(
         return None
     if fragment.complete:
         return _Side(path, data, Pieces(FileImage(path, b"")), ())
-    lines = data.splitlines(keepends=True)
+    lines = [line + b"\n" for line in data.removesuffix(b"\n").split(b"\n")]
     whole = list(lines)
     cuts: dict[Cut, int] = {}
     for piece, (first, last) in zip(fragment.pieces, ranges, strict=True):

@@ -137,7 +137,7 @@ class _Findings:
         settled: frozenset[tuple[str, str]],
     ) -> None:
         self.source = source
-        self.lines = lines
+        self.shown = SourceText(source.path, b"".join(lines))
         self.shifts = shifts
         self.settled = set(settled)
         self.possible: list[Finding] = []
@@ -185,7 +185,7 @@ class _Findings:
             finding,
             confidence=Confidence.MEDIUM,
             column=max(1, finding.column - self.shifts.get(finding.line, 0)),
-            line_text=SourceText(self.source.path, self.lines[finding.line - 1]).line(1),
+            line_text=self.shown.line(finding.line),
         )
 
 

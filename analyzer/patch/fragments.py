@@ -89,13 +89,20 @@ class _Image:
         """Fill up with blank lines, so that `line` comes next; False when that line is taken or absurd."""
         missing = line - 1 - len(self.lines)
         fits = missing >= 0 and line <= LAST_LINE
+        self._end_line()
         self.lines += [b"\n"] * missing if fits else [b"\n"] * bool(self.lines)
         return fits
 
     def append(self, text: bytes, mail_line: int) -> None:
         """Add one known line."""
+        self._end_line()
         self.lines.append(text)
         self.mail_lines[len(self.lines)] = mail_line
+
+    def _end_line(self) -> None:
+        """End a line that a damaged hunk marks as the last of the file, though another comes."""
+        if self.lines and not self.lines[-1].endswith(b"\n"):
+            self.lines[-1] += b"\n"
 
     def text(self) -> bytes:
         """Return the whole side."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.driver.fixpoint import Knobs
@@ -109,9 +109,28 @@ def test_no_piece_of_a_good_function_is_reported(case: tuple[str, str, list[byte
     assert found.certain == ()
 
 
-def test_mail_fixtures_say_nothing_wrong_without_a_tree() -> None:
-    mails = sorted(
-        p for p in (Path(__file__).parents[2] / "fixtures/mail").iterdir() if p.suffix in (".patch", ".mbox")
-    )
-    for mail in mails[:12]:
-        assert "Traceback" not in pagelint("patch", mail).output
+def test_last_line_that_is_not_the_last_and_a_lone_carriage_return_are_lines() -> None:
+    lines = " \ta();\n\\ No newline at end of file\n \tb();\rc();\n+\tunlock_page(page);\n+\tunlock_page(page);\n"
+    done = pagelint("patch", stdin=hunk("int demofs_write(int a)", lines).encode())
+
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    assert done.exit_code in (0, 1, 3)
+
+
+JUNK = ["{", "}", "(", ");", "else", "/*", "*/", '"', "#if A", "do", "return;", "goto out;", "out:", "\\", "\r", ""]
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(MAILS),
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30), st.sampled_from(JUNK)), max_size=6),
+)
+def test_damaged_piece_is_analysed_or_named(mail: Path, damage: list[tuple[int, int, str]]) -> None:
+    lines = mail.read_text("utf-8").splitlines()
+    for row, column, junk in damage:
+        row %= len(lines)
+        lines[row] = lines[row][:column] + junk + lines[row][column:]
+    done = pagelint("patch", stdin="\n".join(lines))
+
+    assert done.exit_code in (0, 1, 3), done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit)
