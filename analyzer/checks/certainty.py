@@ -37,6 +37,9 @@ from analyzer.ir import (
 )
 from analyzer.rulespec.protocol import load_protocol
 
+POINTS = frozenset({"event", "exit", "ignored"})
+"""Points at which a sight can be certain at all."""
+
 _Place = tuple[int, int]
 """Block and index in it; the terminator stands behind the last instruction."""
 
@@ -97,7 +100,7 @@ class _Judge:
 
     def is_certain(self, sight: Sight, settled: Collection[str]) -> bool:
         facts = sight.facts
-        if not sight.subject.isidentifier() or sight.asks:
+        if sight.point not in POINTS or not sight.subject.isidentifier() or sight.asks:
             return False
         if sight.point == "ignored":
             return True

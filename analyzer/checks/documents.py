@@ -86,7 +86,7 @@ def document_findings(
 
     touched: paths of the C files that differ; rules: those asked at `document`.
     """
-    asked = [rule for rule in rules if rule.at == "document"]
+    asked = [rule for rule in rules if "document" in rule.points]
     now, then = read_contracts(after), read_contracts(before)
     if not asked or now.missing:
         return ()

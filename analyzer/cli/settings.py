@@ -51,7 +51,7 @@ CATALOGUE = (
 COMMON = (
     _option("--format", type=click.Choice(format_names()), default="text", show_default=True, help="Output format."),
     _option("--output", "-o", type=FILE, help="Write findings to a file instead of stdout."),
-    _option("--select", multiple=True, callback=split_words, metavar="RULE", help="Show these rules only."),
+    _option("--select", "--types", multiple=True, callback=split_words, metavar="RULE", help="Show these rules only."),
     _option("--ignore", multiple=True, callback=split_words, metavar="RULE", help="Leave these rules out."),
     _option(
         "--min-confidence",

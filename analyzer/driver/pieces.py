@@ -12,7 +12,7 @@ import msgspec
 
 from analyzer.cfg import build_cfg
 from analyzer.checks import ask_rules
-from analyzer.checks.certainty import certain_sights, settled_variables
+from analyzer.checks.certainty import POINTS, certain_sights, settled_variables
 from analyzer.dataflow import analyse, make_knowledge
 from analyzer.driver.comparing import FileChange, FileImage, compare_findings
 from analyzer.driver.fileanalysis import Setting, ViewSetting, idioms_of, view_settings
@@ -22,7 +22,6 @@ from analyzer.source import AnalyzerError, SourceText
 from analyzer.syntax import FunctionText, outline, parse_function
 from analyzer.syntax.completing import complete_end, complete_piece
 
-POINTS = frozenset({"event", "exit", "ignored"})
 UNNAMED = "piece_%d"
 
 
@@ -151,7 +150,9 @@ class _Findings:
         self.rules = tuple(
             r
             for r in knobs.rules
-            if r.at in POINTS and r.facet == Setting.contract_facet and r.confidence is not Confidence.LOW
+            if POINTS.intersection(r.points)
+            and r.facet == Setting.contract_facet
+            and r.confidence is not Confidence.LOW
         )
 
     def add(self, item: FunctionText) -> bool:

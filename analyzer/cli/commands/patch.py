@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,7 @@ import analyzer
 from analyzer.cli.mails import original_mail
 from analyzer.cli.outcome import Acceptance, existing_folder, exit_status, finish, rule_pages, tell, write_text
 from analyzer.cli.settings import Display, common_options, read_settings, tree_option
+from analyzer.driver.commits import read_commits
 from analyzer.driver.patching import Judged, check_patches
 from analyzer.findings import Result, Stats
 from analyzer.report import Context, render
@@ -25,18 +27,30 @@ STREAMED = ("jsonl", "mail")
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--git", "-g", "commits", metavar="REV", help="Judge commits instead: REV, REV-N or A..B.")
 @click.option("--base", metavar="REV", help="Revision that the patches apply to.")
 @tree_option
 @common_options
 @click.pass_context
-def command(context: click.Context, /, files: tuple[Path, ...], tree: Path | None, **_: object) -> None:
+def command(
+    context: click.Context, /, files: tuple[Path, ...], commits: str | None, tree: Path | None, **_: object
+) -> None:
     """Report what patches make new, fix, or leave as it is.
 
     FILE is a diff, a mail, an mbox or the output of git; `-` or no FILE is stdin. Only new findings count for the exit
-    status.
+    status. With --git the commits are taken from the tree, or the current folder.
     """
+    if commits is not None:
+        if files:
+            raise click.UsageError("--git and FILE do not go together")
+        tree = tree or Path.cwd()
     options, display = read_settings(context, existing_folder(tree))
-    judged = check_patches(_open_all(files), tree, options)
+    streams = _open_all(files)
+    if commits is not None and tree is not None:
+        read = read_commits(tree, commits)
+        options = replace(options, base=options.base or read.base)
+        streams = iter([(commits, BytesIO(read.mbox))])
+    judged = check_patches(streams, tree, options)
     pages = rule_pages(options, display)
     if display.format in STREAMED and display.write_baseline is None:
         context.exit(_show_each(judged, Context(rules=pages, patch_mode=True), display))
