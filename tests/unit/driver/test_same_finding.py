@@ -197,9 +197,12 @@ def test_fault_is_found(fault: Fault, expected: dict[str, list[Key]]) -> None:
 
 @pytest.fixture(scope="module", params=RUNGS)
 def by_shape(request: pytest.FixtureRequest, trees: Trees) -> dict[str, list[Key]]:
-    """Return what every shape of every fault gives on one rung, judged in one run; by "shape rule"."""
+    """Return what every shape gives on one rung, judged in one run, by "shape rule".
+
+    In a repository two faults are enough: a shape decides which base is found, not what is found there.
+    """
     mails: dict[str, bytes] = {}
-    for fault in FAULTS:
+    for fault in FAULTS if request.param in ("folder", "no tree") else FAULTS[:2]:
         text, tree, base = RUNGS[request.param](diff_of(fault), trees)
         mails |= {f"{shape.__name__} {fault.rule}": shape(text) for shape in SHAPES}
     return judge(mails, tree, base)
@@ -209,7 +212,8 @@ def by_shape(request: pytest.FixtureRequest, trees: Trees) -> dict[str, list[Key
 def test_every_rung_and_shape_gives_the_same(
     shape: Callable[[str], bytes], by_shape: dict[str, list[Key]], expected: dict[str, list[Key]]
 ) -> None:
-    assert {rule: by_shape[f"{shape.__name__} {rule}"] for rule in expected} == expected
+    found = {key.split()[1]: keys for key, keys in by_shape.items() if key.split()[0] == shape.__name__}
+    assert found == {rule: expected[rule] for rule in found} != {}
 
 
 @pytest.mark.parametrize("context", [3, 1])
