@@ -123,7 +123,10 @@ class _Checker:
         applied = apply_patch(patch, image.tree)
         skipped = tuple(_skip(patch, r.path, str(r).removeprefix(f"{r.path}: ")) for r in applied.rejects)
         doubtful = {reject.path for reject in applied.rejects}
-        after = change_image(image, applied.overlay, self.analysis, doubtful) if applied.overlay else image
+        if applied.overlay:
+            after = change_image(image, applied.overlay, self.analysis, doubtful)
+        else:
+            after = replace(image, doubtful=image.doubtful | doubtful)
         return _Step(image, after, applied.changes, skipped, applied.notes)
 
     def _judge(self, patch: Patch, step: _Step) -> Result:

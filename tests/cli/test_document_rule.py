@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.running import diff, pagelint, report
+from tests.cli.running import mail as as_mail
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/callback-undocumented"
 MAILS = FIXTURES / "mail"
@@ -144,10 +145,12 @@ def test_row_that_did_not_apply_is_not_missing(tmp_path: Path) -> None:
     lines = document.read_text("utf-8").splitlines(True)
     document.write_text("".join(line for line in lines if "unlocks" not in line), "utf-8")
 
-    found = report("patch", "--tree", tree, stdin=ADDED + DOCUMENTED)
+    series = as_mail("[PATCH 1/2] document it", DOCUMENTED, 1) + as_mail("[PATCH 2/2] add it", ADDED, 2)
 
-    assert found_by("callback-undocumented", found) == []
-    assert [entry["file"] for entry in found["skipped"]] == [DOCUMENT]
+    for patch in (ADDED + DOCUMENTED, series):
+        found = report("patch", "--tree", tree, stdin=patch)
+        assert found_by("callback-undocumented", found) == []
+        assert [entry["file"] for entry in found["skipped"]] == [DOCUMENT]
 
 
 def test_copy_of_a_struct_outside_the_headers_is_not_the_struct(tmp_path: Path) -> None:
