@@ -19,7 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from analyzer.source import AnalyzerError, GitTree, OverlayTree, Tree
+from analyzer.source import AnalyzerError, GitTree, OverlayTree, Tree, WorkersLost
 from analyzer.source.tree import FolderTree
 
 CONNECT_SECONDS = 10
@@ -43,7 +43,7 @@ class Cluster:
         return max(1, len(self._workers()))
 
     def check(self) -> None:
-        """Raise AnalyzerError when nothing that was handed out can come back any more; called while a run waits."""
+        """Raise WorkersLost when nothing that was handed out can come back any more; called while a run waits."""
         if self.client.status not in ("running", "connecting"):
             raise self.error("the connection to the scheduler was lost")
         if self._workers():
@@ -54,7 +54,7 @@ class Cluster:
             raise self.error("no worker is left")
 
     def must_see(self, tree: Tree) -> None:
-        """Raise AnalyzerError unless every worker has the folder of a tree, with the same entries."""
+        """Raise WorkersLost unless every worker has the folder of a tree, with the same entries."""
         folder = _folder_of(tree)
         if folder is None or folder in self._seen:
             return
@@ -62,7 +62,7 @@ class Cluster:
         self._seen.add(folder)
 
     def must_agree(self) -> None:
-        """Raise AnalyzerError unless every worker runs this very pagelint."""
+        """Raise WorkersLost unless every worker runs this very pagelint."""
         self._ask(_engine, "", "has another pagelint, or none")
 
     @property
@@ -74,9 +74,9 @@ class Cluster:
 
         return (KilledWorker, CancelledError, OSError)
 
-    def error(self, words: str) -> AnalyzerError:
+    def error(self, words: str) -> WorkersLost:
         """Return an error about this cluster."""
-        return AnalyzerError(f"--scheduler {self.address}: {words}")
+        return WorkersLost(f"--scheduler {self.address}: {words}")
 
     def _workers(self) -> list[str]:
         return sorted(self.client.scheduler_info(n_workers=-1)["workers"])

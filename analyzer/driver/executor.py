@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from analyzer.source import AnalyzerError, Tree
+from analyzer.source import Tree, WorkersLost
 
 if TYPE_CHECKING:  # a run in one process need not wait for pools and clusters to be loaded
     from concurrent.futures import Executor, Future
@@ -58,7 +58,7 @@ class Workers:
     ) -> Iterator[Output]:
         """Yield the outputs of `work(setting, batch)` for all batches of the inputs; `place` names an input.
 
-        Raises AnalyzerError when workers died and nobody could do what they had to do.
+        Raises WorkersLost when workers died and nobody could do what they had to do.
         """
         if not self.executors or len(inputs) <= 1:
             for start in range(0, len(inputs), batch):
@@ -98,7 +98,7 @@ class Workers:
         except lost as error:
             if self.cluster is not None:
                 raise self.cluster.error(f"the work was lost ({type(error).__name__}); did workers die?") from error
-            raise AnalyzerError("a worker process died, perhaps for want of memory; try --jobs 1") from error
+            raise WorkersLost("a worker process died, perhaps for want of memory; try --jobs 1") from error
         finally:
             for future in pending:
                 future.cancel()

@@ -31,7 +31,7 @@ from analyzer.patch import (
     parse_patch,
     read_messages,
 )
-from analyzer.source import AnalyzerError
+from analyzer.source import AnalyzerError, WorkersLost
 
 Touched = Sequence[tuple[str | None, str | None]]
 
@@ -94,19 +94,23 @@ class _Checker:
 
     def check_series(self, series: Series) -> list[Judged]:
         """Return what each patch of a series does, on top of those before it."""
+        patches = series.patches or ((series.cover,) if series.cover is not None and series.cover.problems else ())
+        try:
+            image, words = self._base(series)
+        except WorkersLost:
+            raise
+        except AnalyzerError as error:
+            reason = f"its base cannot be read: {error}"
+            return [Judged(patch, Result(skipped=(_skip(patch, None, reason),))) for patch in patches]
         judged: list[Judged] = []
-        image: Image | None = None
-        words = ""
-        if self.folder is not None:
-            base = choose_base(series.patches, self.folder, self.analysis.options.base)
-            image = self.trees.image(base.tree)
-            words = base.words if base.rung is not Rung.FOLDER else ""
-        for patch in series.patches or ((series.cover,) if series.cover is not None and series.cover.problems else ()):
+        for patch in patches:
             started = time.monotonic()
             try:
                 step = self._put(patch, image)
                 result = self._judge(patch, step)
                 image = step.after if image is not None else None
+            except WorkersLost:
+                raise
             except AnalyzerError as error:
                 result = Result(skipped=(_skip(patch, None, str(error)),))
             notes = [*([words] if words else []), *series.notes, *_remarks(patch)]
@@ -116,6 +120,13 @@ class _Checker:
             )
             judged.append(Judged(patch, result))
         return _mark_removed_again(judged)
+
+    def _base(self, series: Series) -> tuple[Image | None, str]:
+        """Return what the series applies to, None without a tree, and how it was chosen where that is worth a word."""
+        if self.folder is None:
+            return None, ""
+        base = choose_base(series.patches, self.folder, self.analysis.options.base)
+        return self.trees.image(base.tree), base.words if base.rung is not Rung.FOLDER else ""
 
     def _put(self, patch: Patch, image: Image | None) -> _Step:
         if image is None:

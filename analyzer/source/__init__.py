@@ -7,6 +7,7 @@ from analyzer.source.errors import (
     RuleError,
     SourceError,
     SyntaxFailure,
+    WorkersLost,
 )
 from analyzer.source.search import search_definitions, search_names
 from analyzer.source.text import SourceText
@@ -25,6 +26,7 @@ __all__ = [
     "SourceText",
     "SyntaxFailure",
     "Tree",
+    "WorkersLost",
     "run_git",
     "search_definitions",
     "search_names",

@@ -5,7 +5,8 @@
     ├── SyntaxFailure   C text that cannot be turned into a tree
     ├── PatchError      mail or diff text that cannot be understood or applied
     ├── RuleError       a model or rule file that does not make sense
-    └── LimitExceeded   a bound of the analysis was hit (size, depth, steps)
+    ├── LimitExceeded   a bound of the analysis was hit (size, depth, steps)
+    └── WorkersLost     the processes or the cluster that do the work are gone: no patch or file can go on
 
 They are raised where the fact is known and caught only in ``driver`` (per
 file or function, counted in ``skipped``) and in ``cli`` (one line, exit 2 or 3).
@@ -35,3 +36,7 @@ class RuleError(AnalyzerError):
 
 class LimitExceeded(AnalyzerError):
     """A bound of the analysis was hit."""
+
+
+class WorkersLost(AnalyzerError):
+    """The processes or the cluster that do the work are gone."""

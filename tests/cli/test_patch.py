@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import BALANCED, LEAKING, MAIL, TREE, diff, mail, pagelint, report, statuses, write_tree
+from tests.repositories import Repository
 
 PATH = "mm/demo.c"
 
@@ -138,6 +139,27 @@ def test_one_bad_mail_does_not_stop_the_rest(tmp_path: Path) -> None:
     assert sorted(len(line["skipped"]) for line in lines) == [0, 1]
     assert sorted(line["counts"]["new"] for line in lines) == [0, 1]
     assert done.exit_code == 1
+
+
+def test_a_series_whose_base_cannot_be_read_does_not_stop_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "repo").mkdir()
+    repository = Repository(tmp_path / "repo")
+    repository.stage("int old;\n")
+    repository.commit()
+    damaged, folder = (repository.git("rev-parse", name).stdout.strip() for name in ("HEAD", "HEAD:mm"))
+    repository.stage(BALANCED)
+    repository.commit()
+    (repository.folder / ".git/objects" / folder[:2] / folder[2:]).unlink()
+    mails = [
+        mail("[PATCH] demo: on what is gone", diff(PATH, BALANCED, LEAKING) + f"\nbase-commit: {damaged}\n", 1),
+        mail("[PATCH] demo: break", diff(PATH, BALANCED, LEAKING), 2),
+    ]
+    done = pagelint("patch", "--tree", repository.folder, "--format", "jsonl", stdin="".join(mails))
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert [line["counts"]["new"] for line in lines] == [0, 1]
+    assert lines[0]["skipped"][0]["reason"].startswith("its base cannot be read: git ls-tree: ")
+    assert lines[1]["skipped"] == []
 
 
 def test_without_a_tree_whole_functions_are_judged() -> None:
