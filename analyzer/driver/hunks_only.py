@@ -30,6 +30,7 @@ _OPERATION = re.compile(rb"^\s+\w[\w\s*]*\(\s*\*\s*(\w+)\s*\)\s*\(", re.MULTILIN
 _ROW = re.compile(rb"^(\w+):?(?:\s|$)")
 
 CUT_OFF = "not whole in the hunk, and there is no tree to take the rest from (use --tree)"
+ENDS = "the mail cuts the hunk off: "
 PIECE = "only the piece in the hunk was analysed, there is no tree to take the rest from (use --tree)"
 
 
@@ -134,18 +135,23 @@ def _split(
         return _Side(path, data, Pieces(FileImage(path, b"")), ())
     lines = [line + b"\n" for line in data.removesuffix(b"\n").split(b"\n")]
     whole = list(lines)
-    cuts: dict[Cut, int] = {}
+    cuts: dict[Cut, Piece] = {}
     for piece, (first, last) in zip(fragment.pieces, ranges, strict=True):
         for cut in _cut_off(lines, first, last, piece):
             if search.names_in(b"".join(lines[cut.first - 1 : cut.last])):
-                cuts[cut] = piece.post[0]
+                cuts[cut] = piece
             whole[cut.first - 1 : cut.last] = [b"\n"] * (cut.last - cut.first + 1)
     shown = frozenset(number for first, last in ranges for number in range(first, last + 1))
     pieces = analyse_pieces(path, lines, tuple(cuts), shown, analysis.knobs, settled)
     named = fragment.new_path or path
     entries = tuple(
-        Skipped(file=named, function=cut.name or None, line=at, reason=PIECE if cut in pieces.analysed else CUT_OFF)
-        for cut, at in cuts.items()
+        Skipped(
+            file=named,
+            function=cut.name or None,
+            line=piece.post[0],
+            reason=f"{ENDS if piece.cut else ''}{PIECE if cut in pieces.analysed else CUT_OFF}",
+        )
+        for cut, piece in cuts.items()
     )
     return _Side(path, b"".join(whole), pieces, entries)
 
