@@ -30,7 +30,7 @@ def ask_rules(
         for rule in rules:
             if sight.point not in rule.points or (rule.facet and rule.facet != sight.facet):
                 continue
-            if rule.events and sight.event not in rule.events:
+            if rule.events and sight.point == "event" and sight.event not in rule.events:
                 continue
             if not rule.holds(sight.facts):
                 continue

@@ -482,6 +482,7 @@ class _Solver:
             "maybe-alias": self.transfer.maybe_alias(leaving.state, value),
             "returned": path == ("ret",),
             "through-field": path is not None and len(path) > 1,
+            "by-callee": item.trail is not None and item.trail.place is not None,
             "settled-elsewhere": self._settled_elsewhere(leaving, value, self.knowledge.facet_index[facet]),
         }
         name = leaving.state.name_of(value)

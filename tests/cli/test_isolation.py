@@ -105,25 +105,28 @@ def test_reply_to_a_posting_is_judged_as_far_as_it_goes() -> None:
     assert "cuts" not in reasons["mm/compaction.c"]
 
 
+OLD_FAULTS = {
+    "z3fold-2019": {"set-movable-unlocked"},
+    "zsmalloc-duty-5": {"isolated-cleared-movable-kept", "driver-writes-isolated"},
+    "isolate-skips-recheck": {"isolate-without-recheck"},
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "rules"),
-    [
-        ("z3fold-2019", {"set-movable-unlocked"}),
-        ("zsmalloc-duty-5", {"isolated-cleared-movable-kept", "driver-writes-isolated"}),
-        ("isolate-skips-recheck", {"isolate-without-recheck"}),
-    ],
-)
-def test_old_fault_put_back_into_a_real_kernel_is_new(name: str, rules: set[str]) -> None:
-    """The fix of a real bug, taken out by a patch that is made from the tree itself."""
+def test_old_faults_put_back_into_a_real_kernel_are_new(tmp_path: Path) -> None:
+    """The fixes of real bugs, each taken out by a patch that is made from the tree itself."""
     if not (folder := os.environ.get("PAGELINT_KERNEL_6_12")):
         pytest.skip("PAGELINT_KERNEL_6_12 names no kernel tree")
-    mutant = next(m for m in MUTANTS if m.name == name)
-    text = (Path(folder) / mutant.file).read_text("utf-8", "surrogateescape")
-    broken = mutant.apply(text)
-    assert broken is not None
-    done = pagelint("patch", "-", "--tree", folder, "--format", "json", stdin=unified_diff(mutant.file, text, broken))
-    findings = json.loads(done.stdout)["findings"]
+    for mutant in (m for m in MUTANTS if m.name in OLD_FAULTS):
+        text = (Path(folder) / mutant.file).read_text("utf-8", "surrogateescape")
+        broken = mutant.apply(text)
+        assert broken is not None
+        diff = unified_diff(mutant.file, text, broken)
+        (tmp_path / mutant.name).write_text(f"Subject: [PATCH] {mutant.name}\n\nWords.\n---\n{diff}")
+    done = pagelint("patch", *sorted(tmp_path.iterdir()), "--tree", folder, "--format", "json")
+    found: dict[str, set[str]] = {}
+    for finding in json.loads(done.stdout)["findings"]:
+        found.setdefault(finding["patch"]["subject"].removeprefix("[PATCH] "), set()).add(finding["rule"])
+        assert finding["status"] == "new"
 
-    assert {f["rule"] for f in findings if f["status"] == "new"} == rules
-    assert {f["status"] for f in findings} == {"new"}
+    assert found == OLD_FAULTS

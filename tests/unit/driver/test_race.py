@@ -3,6 +3,7 @@
 import io
 import re
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,39 @@ def test_race_in_c_breaks_what_is_stated(name: str) -> None:
     assert broken(result) >= set(expected["breaks"])
     assert broken(result) <= {*expected["breaks"], *expected["follows"]}
     assert result.skipped == ()
+
+
+@pytest.mark.parametrize("folder", sorted((GENERATIONS / "variants").iterdir()), ids=lambda folder: folder.name)
+def test_race_is_seen_however_the_code_is_written(folder: Path) -> None:
+    """Other names, other helpers, other control flow; the trace of the seed's bug, three contexts in it."""
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.c")}
+    base = tree_of(folder.name.partition("-")[0])
+
+    result = check_races(OverlayTree(base, files), ("mm/zpool_demo.c",))
+
+    assert broken(result) == {"isolate-released-page", "page-on-two-lists", "callback-on-released-page"}
+    assert result.skipped == ()
+    (finding,) = (f for f in result.findings if "isolate-released-page" in f.message)
+    assert finding.rule == "double-isolation"
+    assert len({step.context for step in finding.trace}) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "cure"),
+    [
+        ("v4-chain", b"ClearPageIsolated(page);", b"__ClearPageMovable(page);"),
+        ("v6.0-folio", b"folio_clear_isolated(folio);", b"__ClearPageMovable(&folio->page);"),
+        ("v6.0-wrappers", b"folio_clear_isolated(folio);", b"__ClearPageMovable(&folio->page);"),
+    ],
+)
+def test_cured_variant_is_silent(name: str, text: bytes, cure: bytes) -> None:
+    file = "mm/zpool_demo.c"
+    data = (GENERATIONS / "variants" / name / file).read_bytes()
+    assert data.count(text) == 1
+
+    result = check_races(OverlayTree(tree_of(name.partition("-")[0]), {file: data.replace(text, cure)}), (file,))
+
+    assert (broken(result), result.skipped) == (set(), ())
 
 
 def test_reported_interleaving_is_the_shortest_and_stands_at_the_owners_write() -> None:
