@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from analyzer.checks.shape import FileShape, callee_name, calls_of, names_in
+from analyzer.checks.shape import FileShape, callee_name, calls_of, derived_from_calls, names_in
 from analyzer.findings import Finding
 from analyzer.ir import Addr, Expr, Field, Name, show
 from analyzer.program.blanking import blank_comments
@@ -58,22 +58,26 @@ def _owns_pages(shape: FileShape) -> bool:
 def _nonatomic_writes(shape: FileShape) -> Iterator[Finding]:
     """Find writes of page flags that can undo a concurrent write of another flag of the same word.
 
-    Only the functions that write the marks of the protocol are looked at: the protocol itself says that
-    others may try the lock of such a page at any time.
+    The protocol itself says that others may try the lock of a page with its marks at any time: asked are the
+    writes of the marks' own bits, and all writes of flags in the functions that write marks. A page that the
+    function allocated is nobody else's yet.
     """
     words = shape.protocol.flags
     marks = shape.callees_of("set-movable", "clear-movable", "set-isolated", "clear-isolated")
     split = shape.callees_of("write-isolated-nonatomic")
     for function in shape.variants():
+        fresh = derived_from_calls(function, shape.callees_of("allocate"))
         for _, call in calls_of(function):
             name = callee_name(call)
             if name in split and function.name not in split and call.arguments:
                 subject = show(call.arguments[0])
                 yield from shape.finding("nonatomic-flag-on-shared-page", call.at, function.name, subject)
-            if function.name not in marks or name not in words.nonatomic or len(call.arguments) != 2:
+            if name not in words.nonatomic or len(call.arguments) != 2:
                 continue
             bit, place = call.arguments
-            if isinstance(bit, Name) and bit.name.startswith(words.prefix) and _is_flag_word(place, words.word):
+            if not isinstance(bit, Name) or not _is_flag_word(place, words.word) or names_in(place) & fresh:
+                continue
+            if bit.name in words.protocol or (function.name in marks and bit.name.startswith(words.prefix)):
                 subject = next(iter(sorted(names_in(place))), "page")
                 yield from shape.finding("nonatomic-flag-on-shared-page", call.at, function.name, subject)
 

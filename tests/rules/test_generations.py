@@ -48,6 +48,20 @@ ISOLATION = frozenset(
 )
 
 
+POSTING, ASPACE, STRUCT, STICKY = {"v3"}, {"v4"}, {"v6.0"}, {"v6.17", "v2026"}
+EVERY = POSTING | ASPACE | STRUCT | STICKY
+APPLIES = {rule: EVERY for rule in ISOLATION} | {
+    "isolated-cleared-movable-kept": EVERY - STICKY,  # the movable mark stays to the end
+    "set-movable-unlocked": EVERY - STICKY,  # the mark is atomic
+    "movable-kept-on-free": EVERY - STICKY,
+    "migrate-success-incomplete": EVERY - STICKY,  # a released page is a success without any duty
+    "movable-access-unlocked": ASPACE | STRUCT,  # the operations hang on the page
+    "driver-writes-isolated": EVERY - POSTING,  # the owner's duty in the posting
+    "isolate-accepts-dead-page": STICKY,
+}
+"""The generations in which each rule asks its question."""
+
+
 @cache
 def _rules() -> tuple[Rule, ...]:
     return tuple(rule for rule in built_in_rules() if rule.id in ISOLATION)
@@ -123,6 +137,17 @@ def test_fixture_holds_in_a_generation(path: Path, generation: str, holds: bool)
     announced = {(case.name, m.line) for case in cases_of(path) for m in case.of_kind("expect", "known-fp")}
 
     assert found == (announced if holds else set())
+
+
+@pytest.mark.parametrize("rule", sorted(ISOLATION))
+def test_rule_has_fixtures_for_every_generation_that_it_applies_to(rule: str) -> None:
+    """A fault, and something like it that is none, in each tree."""
+    prefixes: dict[str, set[str]] = {}
+    for path, generation, holds in _placed():
+        if path.parent.name == rule and holds:
+            prefixes.setdefault(generation, set()).update(case.prefix for case in cases_of(path))
+
+    assert {generation for generation, found in prefixes.items() if {"bad", "ok"} <= found} == APPLIES[rule]
 
 
 def test_one_fault_of_a_callback_is_one_finding() -> None:
