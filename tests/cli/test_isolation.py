@@ -16,14 +16,14 @@ PATCH = """\
 @@ -14,5 +14,7 @@ enum pageflags {
  \tPG_owner_priv_1,
  \t__NR_PAGEFLAGS,
- 
+\x20
 +\tPG_movable = PG_reclaim,
 +\tPG_isolated = PG_owner_priv_1,
  };
- 
+\x20
 @@ -40,3 +42,19 @@ TESTPAGEFLAG(Locked, locked, PF_ANY)
  TESTPAGEFLAG(LRU, lru, PF_ANY)
- 
+\x20
 +static inline void __SetPageMovable(struct page *page, void *owner)
 +{
 +\tpage->mapping = owner;
@@ -57,7 +57,7 @@ PATCH = """\
 @@ -70,4 +70,40 @@ int migrate_prepare(void)
  \treturn 0;
  }
- 
+\x20
 +bool isolate_movable_page(struct page *page, isolate_mode_t mode)
 +{
 +\tif (!get_page_unless_zero(page))

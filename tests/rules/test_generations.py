@@ -50,7 +50,7 @@ ISOLATION = frozenset(
 
 POSTING, ASPACE, STRUCT, STICKY = {"v3"}, {"v4"}, {"v6.0"}, {"v6.17", "v2026"}
 EVERY = POSTING | ASPACE | STRUCT | STICKY
-APPLIES = {rule: EVERY for rule in ISOLATION} | {
+APPLIES: dict[str, set[str]] = dict.fromkeys(ISOLATION, EVERY) | {
     "isolated-cleared-movable-kept": EVERY - STICKY,  # the movable mark stays to the end
     "set-movable-unlocked": EVERY - STICKY,  # the mark is atomic
     "movable-kept-on-free": EVERY - STICKY,
