@@ -1,7 +1,9 @@
 """From sights to findings.
 
 A rule that matches a sight makes a candidate: a finding, and the callees that
-must be known not to keep the page before it may be shown (`asks`).
+must be known not to keep the page before it may be shown (`asks`). One that a
+rule suspects makes a suspicion, which is nothing by itself: whoever compares
+the two sides of a change asks whether the change brought it.
 """
 
 from collections.abc import Iterable
@@ -10,7 +12,7 @@ import msgspec
 
 from analyzer.dataflow import Sight
 from analyzer.findings import Confidence, Finding, Step
-from analyzer.rulespec import Rule
+from analyzer.rulespec import ANY, Rule
 from analyzer.source import SourceText
 
 
@@ -21,6 +23,13 @@ class Candidate(msgspec.Struct, frozen=True, array_like=True):
     asks: tuple[tuple[str, int], ...] = ()
 
 
+class Suspicion(msgspec.Struct, frozen=True, array_like=True):
+    """A finding, if a change brought it; `results`: in which classes the function's result can be when it happens."""
+
+    finding: Finding
+    results: int = ANY
+
+
 def ask_rules(
     sights: Iterable[Sight], rules: tuple[Rule, ...], source: SourceText, function: str
 ) -> tuple[Candidate, ...]:
@@ -28,13 +37,9 @@ def ask_rules(
     found: dict[tuple[object, ...], Candidate] = {}
     for sight in sights:
         for rule in rules:
-            if sight.point not in rule.points or (rule.facet and rule.facet != sight.facet):
+            if not (_concerns(rule, sight) and rule.holds(sight.facts)):
                 continue
-            if rule.events and sight.point == "event" and sight.event not in rule.events:
-                continue
-            if not rule.holds(sight.facts):
-                continue
-            finding = _finding(rule, sight, source, function)
+            finding = _finding(rule, sight, source, function, rule.message)
             key = (finding.rule, finding.line, finding.subject)
             known = found.get(key)
             if known is None or (len(known.asks), known.finding.identity) > (len(sight.asks), finding.identity):
@@ -42,7 +47,38 @@ def ask_rules(
     return tuple(sorted(found.values(), key=lambda c: (c.finding.sort_key, c.asks)))
 
 
-def _finding(rule: Rule, sight: Sight, source: SourceText, function: str) -> Finding:
+def ask_suspicions(
+    sights: Iterable[Sight], rules: tuple[Rule, ...], source: SourceText, function: str
+) -> tuple[Suspicion, ...]:
+    """Return the suspicions of one function, sorted, at most one a rule and line."""
+    found: dict[tuple[str, int], Suspicion] = {}
+    for sight in sights:
+        for rule in rules:
+            if not (_concerns(rule, sight) and rule.suspects(sight.facts)):
+                continue
+            finding = _finding(rule, sight, source, function, rule.suspect_message)
+            known = found.get((rule.id, finding.line))
+            results = sight.results
+            if known is not None:
+                finding = min(finding, known.finding, key=_order)
+                results |= known.results
+            found[rule.id, finding.line] = Suspicion(finding, results)
+    return tuple(sorted(found.values(), key=lambda s: _order(s.finding)))
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    return (finding.sort_key, finding.identity)
+
+
+def _concerns(rule: Rule, sight: Sight) -> bool:
+    return (
+        sight.point in rule.points
+        and (not rule.facet or rule.facet == sight.facet)
+        and (not rule.events or sight.point != "event" or sight.event in rule.events)
+    )
+
+
+def _finding(rule: Rule, sight: Sight, source: SourceText, function: str, message: str) -> Finding:
     line, column = source.position(max(sight.at, 0))
     steps = []
     for at, text, _, _ in sight.trail:
@@ -55,7 +91,6 @@ def _finding(rule: Rule, sight: Sight, source: SourceText, function: str) -> Fin
         "expected": sight.note,
         "event": sight.event,
     }
-    message = rule.message
     for name, word in words.items():
         message = message.replace("{" + name + "}", word)
     return Finding(

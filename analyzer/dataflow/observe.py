@@ -3,6 +3,7 @@
 import msgspec
 
 from analyzer.dataflow.state import Trail
+from analyzer.rulespec import ANY
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +21,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, str | bool | None]
     trail: tuple[tuple[int, str, tuple[str, int, str] | None, str], ...] = ()
     note: str = ""
+    results: int = ANY
+    """At an exit, the classes in which the result may be."""
     asks: tuple[tuple[str, int], ...] = ()
     """Callees (name, argument) that got the page and must be known not to keep it."""
 

@@ -21,7 +21,7 @@ from analyzer.dataflow.liveness import fields_in, live_in
 from analyzer.dataflow.observe import Sight, receivers, unwind
 from analyzer.dataflow.state import ROUND, UNKNOWN, Object, State, Trail, join
 from analyzer.dataflow.summary import Case, Change, Effect, Guard, Path, Summary, merge_cases
-from analyzer.dataflow.transfer import Transfer, from_memory
+from analyzer.dataflow.transfer import Transfer, events_of, from_memory
 from analyzer.dataflow.values import (
     Value,
     built_on,
@@ -455,22 +455,20 @@ class _Solver:
             if leaving.state.shaky:
                 continue
             for value, (item, path, _) in leaving.objects.items():
-                for index, facet in enumerate(self.knowledge.facets):
-                    if not item.acquired & (1 << index):
-                        continue
-                    inconsistent = (
-                        path is not None and path != ("ret",) and self._inconsistent(number, value, path, index)
-                    )
-                    sights.append(self._exit_sight(leaving, value, item, path, facet.name, inconsistent))
+                for index in range(len(self.knowledge.facets)):
+                    if item.acquired & (1 << index) or (path is not None and self._retaken(item, index)):
+                        sights.append(self._exit_sight(number, value, item, path, index))
             sights += self._contract_sights(leaving)
         return sights
 
-    def _exit_sight(
-        self, leaving: Exit, value: Value, item: Object, path: Path | None, facet: str, inconsistent: bool
-    ) -> Sight:
+    def _exit_sight(self, number: int, value: Value, item: Object, path: Path | None, index: int) -> Sight:
+        leaving = self.exits[number]
+        acquired = bool(item.acquired & (1 << index))
+        inconsistent = path is not None and path != ("ret",) and self._inconsistent(number, value, path, index)
         facts = self.transfer.facts_of(item)
         facts |= {
-            "acquired-here": True,
+            "acquired-here": acquired,
+            "retaken": not acquired,
             "reachable-by-caller": path is not None,
             "handed-over": item.escaped,
             "inconsistent": inconsistent,
@@ -483,19 +481,26 @@ class _Solver:
             "returned": path == ("ret",),
             "through-field": path is not None and len(path) > 1,
             "by-callee": item.trail is not None and item.trail.place is not None,
-            "settled-elsewhere": self._settled_elsewhere(leaving, value, self.knowledge.facet_index[facet]),
+            "settled-elsewhere": self._settled_elsewhere(leaving, value, index),
         }
         name = leaving.state.name_of(value)
         return Sight(
             point="exit",
             event="",
-            facet=facet,
+            facet=self.knowledge.facets[index].name,
             at=leaving.at,
             subject=name if name and not name.startswith("%") else self._name(value),
             facts=facts,
             trail=unwind(item.trail),
+            results=leaving.mask,
             asks=receivers(item.trail),
         )
+
+    def _retaken(self, item: Object, index: int) -> bool:
+        """Tell whether this function took again what its caller had brought and what it had given up."""
+        facet = self.knowledge.facets[index]
+        takes = {e.name for e in self.knowledge.model.events if e.facet == facet.name and e.to == facet.held}
+        return item.states[index] == facet.held is not None and bool(takes & set(events_of(item.trail)))
 
     def _settled_elsewhere(self, leaving: Exit, value: Value, index: int) -> bool:
         """Tell whether some other way out gives the page back or hands it over: what this function means to do."""

@@ -257,7 +257,7 @@ class Transfer:
 
     def _lost(self, state: State, value: Value, item: Object) -> None:
         self.lost.add(value)
-        if self.report is not None and item.acquired and not item.escaped and not state.shaky:
+        if self.report is not None and item.acquired and not state.shaky:
             self._sight("lost", "", state, value, item, facet_bits=item.acquired)
 
     # -- facets
@@ -388,7 +388,7 @@ class Transfer:
         facts: dict[str, str | bool | None] = {
             facet.name: None if s == UNKNOWN else s for facet, s in zip(self.knowledge.facets, item.states, strict=True)
         }
-        facts["last-event"] = next((e for e in _events(item.trail) if e != ROUND), "")
+        facts["last-event"] = next((e for e in events_of(item.trail) if e != ROUND), "")
         return facts
 
     # -- calls
@@ -754,7 +754,8 @@ class Transfer:
         return value if key == "*" else ("A", value, key)
 
 
-def _events(trail: Trail | None) -> Iterable[str]:
+def events_of(trail: Trail | None) -> Iterable[str]:
+    """Return the events of a trail, newest first."""
     while trail is not None:
         if trail.event:
             yield trail.event
@@ -763,7 +764,7 @@ def _events(trail: Trail | None) -> Iterable[str]:
 
 def went_round(trail: Trail | None) -> bool:
     """Tell whether a loop went round since the last thing that happened to the page."""
-    return next(iter(_events(trail)), "") == ROUND
+    return next(iter(events_of(trail)), "") == ROUND
 
 
 def from_memory(value: Value) -> bool:

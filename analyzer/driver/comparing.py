@@ -7,7 +7,7 @@ compared again with names left out, so that neither a renamed page, a renamed
 function nor code that moved into a function of its own makes a new finding.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -70,6 +70,11 @@ class FileChange:
         self.before = before
         self.after = after
 
+    @cached_property
+    def touched(self) -> frozenset[str]:
+        """Return the names of the functions whose text differs between the sides."""
+        return frozenset(filter(self.touches, self.before.functions.keys() | self.after.functions.keys()))
+
     def touches(self, function: str) -> bool:
         """Tell whether the text of a function differs between the sides."""
         return self.before.functions.get(function) != self.after.functions.get(function)
@@ -131,20 +136,25 @@ def compare_findings(before: Iterable[Finding], after: Iterable[Finding], change
         come = {id(one) for _, one in matched}
         left = [f for f in left if id(f) not in gone]
         right = [f for f in right if id(f) not in come]
-    judged = [_with(_surer(f, after_all, change.after, change), Status.FIXED) for f in left]
-    judged += [_with(_surer(f, before_all, change.before, change), Status.NEW) for f in right]
+    judged = [_with(_surer(f, after_all, change.after, change.line_after, change), Status.FIXED) for f in left]
+    judged += [_with(_surer(f, before_all, change.before, change.line_before, change), Status.NEW) for f in right]
     judged += [_with(f, Status.EXISTING) for _, f in pairs if change.touches(f.function)]
     return judged
 
 
-def _surer(finding: Finding, opposite: Iterable[Finding], image: FileImage, change: FileChange) -> Finding:
+def _surer(
+    finding: Finding, opposite: Sequence[Finding], image: FileImage, lines: Mapping[int, int], change: FileChange
+) -> Finding:
     """Return a finding of one side with medium confidence when it is low and its function had none on the other side.
 
-    What a function does on purpose it does on both sides of the change.
+    What a function does on purpose it does on both sides of the change. So does a line that the change leaves
+    alone: `lines` has its number on the other side, whose findings are `opposite` and whose file is `image`.
     """
-    known = finding.function in image.functions and change.touches(finding.function)
-    faulty = any((f.rule, f.function) == (finding.rule, finding.function) for f in opposite)
-    if finding.confidence is Confidence.LOW and known and not faulty:
+    if finding.confidence is not Confidence.LOW or not change.touches(finding.function):
+        return finding
+    faulty = {f.line for f in opposite if (f.rule, f.function) == (finding.rule, finding.function)}
+    line = lines.get(finding.line)
+    if finding.function in image.functions and (not faulty or (line is not None and line not in faulty)):
         return msgspec.structs.replace(finding, confidence=Confidence.MEDIUM)
     return finding
 

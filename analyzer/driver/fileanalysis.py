@@ -18,7 +18,7 @@ from functools import cached_property
 import msgspec
 
 from analyzer.cfg import Idioms, build_cfg
-from analyzer.checks import Candidate, ask_rules
+from analyzer.checks import Candidate, Suspicion, ask_rules, ask_suspicions
 from analyzer.checks.structural import (
     concerns_whole_file,
     structural_callees,
@@ -127,6 +127,7 @@ class FileResult(msgspec.Struct, frozen=True):
 
     path: str
     candidates: tuple[Candidate, ...] = ()
+    suspicions: tuple[Suspicion, ...] = ()
     summaries: tuple[Summary, ...] = ()
     bindings: tuple[tuple[str, str, str], ...] = ()
     """(function, struct, field) of every operations table in the file."""
@@ -235,6 +236,7 @@ def _merge(left: FileResult, right: FileResult) -> FileResult:
     return msgspec.structs.replace(
         left,
         candidates=tuple(sorted({*left.candidates, *right.candidates}, key=lambda c: (c.finding.sort_key, c.asks))),
+        suspicions=(*left.suspicions, *right.suspicions),
         summaries=(*left.summaries, *right.summaries),
         skipped=tuple(sorted({*left.skipped, *right.skipped}, key=lambda s: s.sort_key)),
         functions=max(left.functions, right.functions),
@@ -271,11 +273,13 @@ class _FileAnalysis:
             if wanted:
                 self._analyse_component(wanted)
         candidates: list[Candidate] = []
+        suspicions: list[Suspicion] = []
         for name in sorted(self.analysed):
             for _, analyses in self.analysed[name]:
                 sights = [sight for analysis in analyses for sight in analysis.sights]
                 if sights:
                     candidates += ask_rules(sights, self.view.rules, lowered.source, name)
+                    suspicions += ask_suspicions(sights, self.view.rules, lowered.source, name)
         if first:
             candidates += map(Candidate, self._structural_findings())
             for name in sorted(self.job.measure):
@@ -290,6 +294,7 @@ class _FileAnalysis:
         return FileResult(
             self.job.path,
             candidates=tuple(sorted(candidates, key=lambda c: (c.finding.sort_key, c.asks))),
+            suspicions=tuple(suspicions),
             summaries=summaries,
             bindings=tuple(sorted({(b.function, b.struct, b.field) for b in self.bindings if b.function})),
             kept=tuple(self.kept[name] for name in sorted(self.kept)),

@@ -22,7 +22,7 @@ from typing import cast
 
 import msgspec
 
-from analyzer.checks import Candidate
+from analyzer.checks import Candidate, Suspicion
 from analyzer.dataflow import Summary
 from analyzer.driver.contracts import operation_summary
 from analyzer.driver.executor import Workers
@@ -451,6 +451,12 @@ def findings_of(snapshot: Snapshot, path: str) -> tuple[Finding, ...]:
     if result is None:
         return ()
     return tuple(c.finding for c in result.candidates if _stands(snapshot, c))
+
+
+def suspicions_of(snapshot: Snapshot, path: str) -> tuple[Suspicion, ...]:
+    """Return what one file is suspected of: findings only where a change brought them."""
+    result = snapshot.results.get(path)
+    return result.suspicions if result is not None else ()
 
 
 def _stands(snapshot: Snapshot, candidate: Candidate) -> bool:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from analyzer.checks.documents import document_findings, may_add_operations, struct_changes
 from analyzer.driver.analysis import Analysis
 from analyzer.driver.comparing import FileChange, FileImage, compare_findings
-from analyzer.driver.fixpoint import Snapshot, contract_model, findings_of, skipped_of
+from analyzer.driver.fixpoint import Snapshot, contract_model, findings_of, skipped_of, suspicions_of
 from analyzer.driver.places import C_SUFFIXES
+from analyzer.driver.suspicions import confirmed
 from analyzer.findings import Finding, Skipped
 from analyzer.program import read_contracts
 from analyzer.program.locking_document import DOCUMENTS
@@ -56,18 +57,24 @@ def judge_change(
     findings differ because something that they call does count too.
     """
     pairs = {(old, new) for old, new in touched if is_c(new or old or "")}
+    named_pairs = frozenset(pairs)
     named = {path for pair in pairs for path in pair if path is not None}
     elsewhere = before.snapshot.results.keys() | after.snapshot.results.keys()
     for path in elsewhere - named:
         if before.snapshot.results.get(path) is not after.snapshot.results.get(path):
             pairs.add((path, path))
+    changes = {
+        (old, new): FileChange(before.file(old or new or ""), after.file(new or old or "")) for old, new in pairs
+    }
+    touched_functions = frozenset(name for pair in pairs & named_pairs for name in changes[pair].touched)
     judged: list[Finding] = []
     for old, new in sorted(pairs, key=lambda pair: (pair[1] or "", pair[0] or "")):
-        gone = _wanted(before, old, analysis)
-        come = _wanted(after, new, analysis)
-        if gone or come:
-            change = FileChange(before.file(old or new or ""), after.file(new or old or ""))
-            judged += compare_findings(gone, come, change)
+        change = changes[old, new]
+        gone, come = _wanted(before, old, analysis), _wanted(after, new, analysis)
+        found = compare_findings(gone, come, change) if gone or come else []
+        if (old, new) in named_pairs:
+            found += _confirmed(before, after, change, touched_functions, found, analysis)
+        judged += found
     judged += _document_findings(before, after, sorted(named), analysis)
     # chosen by confidence only now: a fault that the change brings is surer than the rule alone
     return tuple(sorted((f for f in judged if analysis.choice.wants(f)), key=lambda f: f.sort_key))
@@ -111,6 +118,21 @@ def _document_findings(before: Image, after: Image, paths: Sequence[str], analys
     headers = sorted(set(contract_model().headers.values()))
     found = document_findings(before.tree, after.tree, paths, headers, analysis.knobs.rules)
     return [f for f in found if f.rule in analysis.choice.rules]
+
+
+def _confirmed(
+    before: Image,
+    after: Image,
+    change: FileChange,
+    touched: frozenset[str],
+    known: Iterable[Finding],
+    analysis: Analysis,
+) -> list[Finding]:
+    """Return the suspicions of one file that the change brought."""
+    old = suspicions_of(before.snapshot, change.before.path)
+    new = [f for f in suspicions_of(after.snapshot, change.after.path) if f.finding.rule in analysis.choice.rules]
+    unread = frozenset(s.function for s in skipped_of(before.snapshot, change.before.path) if s.function is not None)
+    return confirmed(old, new, change, touched, known, unread) if new else []
 
 
 def _wanted(image: Image, path: str | None, analysis: Analysis) -> list[Finding]:

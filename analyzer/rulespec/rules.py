@@ -53,10 +53,26 @@ FLAGS = frozenset(
         "special",
         "through-field",
         "settled-elsewhere",
+        "retaken",
     }
 )
 _KEYS = frozenset(
-    {"id", "summary", "severity", "confidence", "at", "events", "facet", "when", "doubt", "message", "related", "note"}
+    {
+        "id",
+        "summary",
+        "severity",
+        "confidence",
+        "at",
+        "events",
+        "facet",
+        "when",
+        "doubt",
+        "suspect",
+        "suspect-message",
+        "message",
+        "related",
+        "note",
+    }
 )
 
 
@@ -78,6 +94,10 @@ class Rule(msgspec.Struct, frozen=True):
     doubt_text: str = ""
     doubt: Condition = ()
     """When it holds, the finding's confidence is low; () never does."""
+    suspect_text: str = ""
+    suspect: Condition = ()
+    """When it holds and `when` does not, there is a suspicion: a finding only where a change brought it."""
+    suspect_message: str = ""
 
     @property
     def at(self) -> str:
@@ -86,11 +106,15 @@ class Rule(msgspec.Struct, frozen=True):
 
     def asks_of(self, facets: frozenset[str]) -> frozenset[str]:
         """Return which of `facets` the rule names."""
-        return frozenset(_WORD.findall(f"{self.facet} {self.when} {self.doubt_text}")) & facets
+        return frozenset(_WORD.findall(f"{self.facet} {self.when} {self.doubt_text} {self.suspect_text}")) & facets
 
     def doubtful(self, facts: Facts) -> bool:
         """Tell whether the rule's `doubt` is true of the facts."""
         return bool(self.doubt) and holds(self.doubt, facts)
+
+    def suspects(self, facts: Facts) -> bool:
+        """Tell whether the rule's `suspect` is true of the facts."""
+        return bool(self.suspect) and holds(self.suspect, facts)
 
     def holds(self, facts: Facts) -> bool:
         """Tell whether the rule's `when` is true of the facts."""
@@ -128,7 +152,7 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         raise RuleError(f"{file}: {error}") from error
     condition = text("when", "")
     parsed = parse_when(condition, FLAGS | facets, f"{file}: when") if condition else ()
-    doubt = text("doubt", "")
+    doubt, suspect = text("doubt", ""), text("suspect", "")
     return Rule(
         id=text("id"),
         summary=text("summary"),
@@ -144,4 +168,7 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         condition=parsed,
         doubt_text=doubt,
         doubt=parse_when(doubt, FLAGS | facets, f"{file}: doubt") if doubt else (),
+        suspect_text=suspect,
+        suspect=parse_when(suspect, FLAGS | facets, f"{file}: suspect") if suspect else (),
+        suspect_message=text("suspect-message") if suspect else "",
     )
