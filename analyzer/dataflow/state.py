@@ -235,12 +235,16 @@ class State:
         return True
 
     def _unify(self, left: Value, right: Value) -> None:
-        """Let two names that were found equal be one object, when only one of them has a history."""
+        """Let two names that were found equal be one object."""
         if left[0] in ("c", "k", "o") or right[0] in ("c", "k", "o"):
             return
-        if (left in self.objects) == (right in self.objects):
+        ours, theirs = self.objects.get(left), self.objects.get(right)
+        if ours is None and theirs is None:
             return
-        old, new = (left, right) if right in self.objects else (right, left)
+        old, new = (left, right) if theirs is not None else (right, left)
+        if ours is not None and theirs is not None:
+            self.objects[new] = _as_one(ours, theirs)
+            del self.objects[old]
         self.env = {name: replace_value(v, old, new) for name, v in self.env.items()}
         self.heap = {(replace_value(b, old, new), k): replace_value(v, old, new) for (b, k), v in self.heap.items()}
 
@@ -294,6 +298,30 @@ class State:
                 *sorted((k for k, v in self.heap.items() if v in held), key=repr),
             )
         return (self.shaky, frozenset((v, o.key) for v, o in objects.items()), names)
+
+
+def _as_one(left: Object, right: Object) -> Object:
+    """Return the history of one page that went under two names.
+
+    Where the events of one name begin with what the other one's left behind, they came after those. Else the
+    order is not known, and neither is the state.
+    """
+    states: list[str | None] = []
+    acquired = 0
+    for index, (a, b) in enumerate(zip(left.states, right.states, strict=True)):
+        first_a, first_b = left.first[index], right.first[index]
+        if b is None or (a is not None and first_a is not None and first_a[1] == b):
+            winner = left
+        elif a is None or (first_b is not None and first_b[1] == a):
+            winner = right
+        else:
+            states.append(UNKNOWN)
+            continue
+        states.append(winner.states[index])
+        acquired |= winner.acquired & 1 << index
+    first = tuple(b if a is None else a for a, b in zip(left.first, right.first, strict=True))
+    trail = right.trail if left.trail is None or not left.acquired else left.trail
+    return Object(tuple(states), acquired, left.escaped or right.escaped, first, trail)
 
 
 def contains_root(value: Value, wanted: Value) -> bool:

@@ -102,6 +102,8 @@ class Transfer:
         number = self.knowledge.model.constants.get(name)
         if number is not None:
             return ("c", number)
+        if name in self.knowledge.model.masks:
+            return flag_value(self.knowledge.model.bits(name))
         return ("k", name) if name.isupper() else ("g", name)
 
     def address(self, state: State, place: Expr, taken: bool = False) -> Value:

@@ -11,7 +11,7 @@ Contracts = Mapping[tuple[str, str], CallbackContract]
 
 
 def entry_states(
-    function: Function, bound: Iterable[tuple[str, str]], contracts: Contracts, facet: str
+    function: Function, bound: Iterable[tuple[str, str]], contracts: Contracts, model: Model, facet: str
 ) -> tuple[EntryState, ...]:
     """Return what each contract that binds the function says of its pages.
 
@@ -26,7 +26,7 @@ def entry_states(
             path = page_path(page)
             entry = "locked" if contract.entry in ("locked", "both") else ""
             leave = contract.exit if contract.exit in ("locked", "unlocked") else ""
-            state = EntryState(path, facet, entry, leave, operation, _exceptions(contract))
+            state = EntryState(path, facet, entry, leave, operation, _exceptions(contract, model))
             known = found.get(path)
             if known is not None and (known.entry, known.exit) != (state.entry, state.exit):
                 state = EntryState(path, facet, "", "", operation, ())
@@ -41,9 +41,9 @@ def page_path(page: PagePosition) -> tuple[int | str, ...]:
     return (page.parameter, page.field) if page.field else (page.parameter,)
 
 
-def _exceptions(contract: CallbackContract) -> tuple[tuple[str, str, str], ...]:
+def _exceptions(contract: CallbackContract, model: Model) -> tuple[tuple[str, str, str], ...]:
     return tuple(
-        (case.operator, case.constant, case.exit if case.exit in ("locked", "unlocked") else "?")
+        (case.operator, model.bits(case.constant), case.exit if case.exit in ("locked", "unlocked") else "?")
         for case in contract.results
     )
 

@@ -455,7 +455,9 @@ class _FileAnalysis:
     def _entries(self, function: Function) -> tuple[EntryState, ...]:
         bound = self._bound(function.name) if self._has_contract_facet and not self.job.path.endswith(".h") else set()
         return (
-            entry_states(function, sorted(bound), self.setting.contracts, self.setting.contract_facet) if bound else ()
+            entry_states(function, sorted(bound), self.setting.contracts, self.view.model, self.setting.contract_facet)
+            if bound
+            else ()
         )
 
     # -- what the solver asks

@@ -126,6 +126,8 @@ class Model(msgspec.Struct, frozen=True):
     handovers: tuple[CallPattern, ...] = ()
     results: tuple[ResultKind, ...] = ()
     constants: Mapping[str, int] = {}
+    masks: Mapping[str, tuple[str, ...]] = {}
+    """The bits of named constants that are several: `VM_FAULT_ERROR`."""
     error_pointers: Mapping[str, tuple[str, ...]] = {}
     false_friends: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
@@ -141,6 +143,10 @@ class Model(msgspec.Struct, frozen=True):
     """Calls that give the same answer for the same arguments as long as the function runs."""
     generated: Mapping[str, tuple[str, ...]] = {}
     iterator_targets: Mapping[str, tuple[int, ...]] = {}
+
+    def bits(self, name: str) -> str:
+        """Return the single bits of a named constant or of `A|B`, as `A|B` in order."""
+        return "|".join(sorted({bit for part in name.split("|") for bit in self.masks.get(part, (part,))}))
 
     @property
     def conditions(self) -> frozenset[str]:
@@ -317,10 +323,14 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
         )
     idioms = reader.table(document.get("idioms", {}), "idioms", frozenset(_IDIOM_KEYS))
     constants = dict(model.constants)
+    bits = dict(model.masks)
     for name, value in reader.table(document.get("constants", {}), "constants").items():
-        if not isinstance(value, int):
-            raise reader.fail(f"constants.{name}", "must be an integer")
-        constants[name] = value
+        if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
+            bits[name] = tuple(value)
+        elif isinstance(value, int):
+            constants[name] = value
+        else:
+            raise reader.fail(f"constants.{name}", "must be an integer, or a list of names of bits")
     iterators = dict(model.iterator_targets)
     for name, value in reader.table(document.get("iterators", {}), "iterators").items():
         if not isinstance(value, list) or not all(isinstance(v, int) for v in value):
@@ -347,6 +357,7 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
         handovers=tuple(handovers),
         results=tuple(results),
         constants=constants,
+        masks=bits,
         error_pointers={k: tuple(sorted(v)) for k, v in errors.items()},
         false_friends=model.false_friends | frozenset(reader.words(document, "false-friends", "")),
         types=model.types | frozenset(reader.words(document, "types", "")),
