@@ -181,8 +181,8 @@ class State:
             if True in sides:
                 return True
             return False if sides == [False, False] else None
-        if value[0] == "k" and flag[0] == "k":
-            return False  # two different named bits
+        if value[0] == "k" and flag_name(flag):
+            return str(value[1]) in flag_name(flag).split("|")  # differently named bits are different bits
         known = self.facts.get(("o", "&", value, flag))
         if known is not None:
             return None if known & ZERO and known != ZERO else known != ZERO
