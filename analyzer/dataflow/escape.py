@@ -12,7 +12,7 @@ from analyzer.ir import Addr, Assign, Call, Deref, Expr, Field, Function, Index,
 
 def kept_parameters(function: Function, knowledge: Knowledge) -> tuple[frozenset[int], frozenset[tuple[str, int, int]]]:
     """Return (parameters kept, {(callee, argument position, parameter)} for parameters passed on)."""
-    origin: dict[str, int] = {p.name: i for i, p in enumerate(function.parameters)}
+    origin: dict[str, frozenset[int]] = {p.name: frozenset({i}) for i, p in enumerate(function.parameters)}
     parameters = frozenset(origin)
     types = knowledge.model.types
     carriers = frozenset(p.name for p in function.parameters if p.type.replace("const ", "") not in types)
@@ -22,15 +22,15 @@ def kept_parameters(function: Function, knowledge: Knowledge) -> tuple[frozenset
         for block in function.blocks:
             for instruction in block.instructions:
                 if isinstance(instruction, Assign):
-                    source = _origin(instruction.value, origin, carriers)
-                    if source is None:
+                    sources = _origins(instruction.value, origin, carriers)
+                    if not sources:
                         continue
                     if isinstance(instruction.target, Name):
-                        origin[instruction.target.name] = source
+                        origin[instruction.target.name] = sources
                     elif (container := _local_container(instruction.target)) is not None:
-                        origin.setdefault(container, source)
+                        origin[container] = origin.get(container, frozenset()) | sources
                     elif _behind_pointer(instruction.target):
-                        kept.add(source)
+                        kept |= sources
                 elif isinstance(instruction, Call):
                     _call(instruction, parameters, carriers, knowledge, origin, kept, passed)
     return frozenset(kept), frozenset(passed)
@@ -41,25 +41,25 @@ def _call(
     parameters: frozenset[str],
     carriers: frozenset[str],
     knowledge: Knowledge,
-    origin: dict[str, int],
+    origin: dict[str, frozenset[int]],
     kept: set[int],
     passed: set[tuple[str, int, int]],
 ) -> None:
     name = call.callee.name if isinstance(call.callee, Name) else ""
     for position, argument in enumerate(call.arguments):
-        source = _origin(argument, origin, carriers)
-        if source is None:
+        sources = _origins(argument, origin, carriers)
+        if not sources:
             continue
         if name in knowledge.same:
-            origin[call.result] = source
+            origin[call.result] = sources
         elif (
             name in parameters
             or any(position in p.subject_positions for p in knowledge.handovers.get(name, ()))
             or not name
         ):
-            kept.add(source)
+            kept |= sources
         else:
-            passed.add((name, position, source))
+            passed |= {(name, position, source) for source in sources}
 
 
 def _local_container(target: Expr) -> str | None:
@@ -71,16 +71,17 @@ def _local_container(target: Expr) -> str | None:
     return target.name if isinstance(target, Name) else None
 
 
-def _origin(expression: Expr, origin: dict[str, int], carriers: frozenset[str]) -> int | None:
-    """Return the parameter that an expression is, or whose field's address it is."""
+def _origins(expression: Expr, origin: dict[str, frozenset[int]], carriers: frozenset[str]) -> frozenset[int]:
+    """Return the parameters that an expression may be, or whose field's address it is, or that a struct holds."""
+    nothing: frozenset[int] = frozenset()
     while isinstance(expression, Addr):
         expression = expression.base
         while isinstance(expression, Field | Deref):
             expression = expression.base
     if isinstance(expression, Field) and isinstance(expression.base, Deref) and isinstance(expression.base.base, Name):
         carrier = expression.base.base.name  # a page that came in a request object, not a field of a page
-        return origin.get(carrier) if carrier in carriers else None
-    return origin.get(expression.name) if isinstance(expression, Name) else None
+        return origin.get(carrier, nothing) if carrier in carriers else nothing
+    return origin.get(expression.name, nothing) if isinstance(expression, Name) else nothing
 
 
 def _behind_pointer(target: Expr) -> bool:

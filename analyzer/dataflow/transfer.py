@@ -773,4 +773,6 @@ def from_memory(value: Value) -> bool:
     """Tell whether a page was found in memory (a field, a batch), and not by a parameter or a call's result."""
     if value[0] == "x":
         return from_memory(value[1])
+    if value[0] == "r" and len(value) == 3 and isinstance(value[2], str):  # what a callee left at a path
+        return not value[2].endswith("/*")
     return value[0] not in ("r", "p")
