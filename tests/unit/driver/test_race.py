@@ -144,6 +144,13 @@ def test_run_says_what_it_extracted_and_explored() -> None:
     assert any(re.fullmatch(r"zs_mops: \d+ states explored \(all there are\), 0 invariants broken", n) for n in notes)
 
 
+def test_kernel_before_the_protocol_has_no_race_that_is_known() -> None:
+    result = check_races(FolderTree(GENERATIONS / "v3.8"))
+
+    assert (result.findings, result.skipped) == ((), ())
+    assert [note.message for note in result.notes] == ["this tree has no page isolation that is known here"]
+
+
 def test_path_limits_the_owners() -> None:
     result = check_races(tree_of("v3"), ("mm/balloon_demo.c",))
 

@@ -11,6 +11,8 @@ from analyzer.interleave import Page, standard_invariants
 from tests.unit.interleave.oracle import GENERATIONS, MUTANT_PATCHES, MUTANTS, TREES
 
 BASES = [entry["base"] for entry in TREES]
+BEFORE = "v3.8"
+"""The kernel before the protocol: nothing of it is a thread of a race."""
 GCC = ("gcc", "-fsyntax-only", "-std=gnu11", "-nostdinc", "-ffreestanding", "-Wall", "-Wextra", "-Werror")
 QUIET = ("-Wno-unused-parameter", "-Wno-unused-function")
 
@@ -18,9 +20,9 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compile
 needs_patch = pytest.mark.skipif(shutil.which("patch") is None, reason="no patch program")
 
 
-def compile_tree(tree: Path, *options: str) -> None:
+def compile_tree(tree: Path, *options: str, count: int = 4) -> None:
     sources = sorted(tree.glob("mm/*.c"))
-    assert len(sources) == 4
+    assert len(sources) == count
     for source in sources:
         done = subprocess.run(
             [*GCC, *QUIET, *options, f"-I{tree}/include", source], capture_output=True, text=True, check=False
@@ -29,7 +31,7 @@ def compile_tree(tree: Path, *options: str) -> None:
 
 
 def test_every_tree_has_its_expectations() -> None:
-    assert sorted(BASES) == sorted(path.parent.name for path in GENERATIONS.glob("*/mm"))
+    assert sorted([*BASES, BEFORE]) == sorted(path.parent.name for path in GENERATIONS.glob("*/mm"))
 
 
 def test_every_patch_has_its_expectations() -> None:
@@ -48,6 +50,11 @@ def test_expectations_name_known_invariants() -> None:
 def test_tree_is_valid_c(base: str) -> None:
     compile_tree(GENERATIONS / base)
     compile_tree(GENERATIONS / base, "-DCONFIG_BALLOON_MIGRATION")
+
+
+@needs_gcc
+def test_kernel_before_the_protocol_is_valid_c() -> None:
+    compile_tree(GENERATIONS / BEFORE, count=2)
 
 
 @needs_gcc
