@@ -19,6 +19,7 @@ from statistics import median
 from tests.bench.c_text import functions_of
 from tests.bench.harness import (
     BenchError,
+    Measurement,
     Pagelint,
     add_common_options,
     decode_report,
@@ -49,15 +50,14 @@ def main() -> int:
         }
         if not options.no_hook:
             repository = options.repo or elsewhere / "repository"
-            times["hook"] = hook_seconds(
-                (*command, "hook", "--format", "json"), repository, options.tree, diff, options.rounds
-            )
-    rows = [
-        (name, round(median(runs), 3), round(min(runs), 3), round(max(runs), 3), GOALS[name])
-        for name, runs in times.items()
-    ]
-    print(format_table(("what", "median", "fastest", "slowest", "goal"), rows))
-    return int(any(median(runs) > GOALS[name] for name, runs in times.items()))
+            times["hook"] = hook_seconds(command, repository, options.tree, diff, options.rounds)
+    rows = []
+    for name, runs in times.items():
+        walls = [run.wall for run in runs]
+        cpu = median(run.cpu for run in runs)
+        rows.append((name, *(round(f(walls), 3) for f in (median, min, max)), round(cpu, 3), GOALS[name]))
+    print(format_table(("what", "median", "fastest", "slowest", "CPU", "goal"), rows))
+    return int(any(median(run.wall for run in runs) > GOALS[name] for name, runs in times.items()))
 
 
 def one_patch(tree: Path, file: str) -> str:
@@ -69,18 +69,18 @@ def one_patch(tree: Path, file: str) -> str:
     raise BenchError(f"{file}: no function that handles the page lock")
 
 
-def seconds(command: Sequence[str], stdin: bytes, folder: Path, rounds: int) -> list[float]:
-    """Return the wall time of each of `rounds` runs, after one that is not counted. Raises BenchError on failure."""
+def seconds(command: Sequence[str], stdin: bytes, folder: Path, rounds: int) -> list[Measurement]:
+    """Return the cost of each of `rounds` runs, after one that is not counted. Raises BenchError on failure."""
     runs = []
     for _ in range(rounds + 1):
         cost = measure(command, stdin, folder=folder)
         decode_report(cost.status, cost.output)
-        runs.append(cost.wall)
+        runs.append(cost)
     return runs[1:]
 
 
-def hook_seconds(command: Sequence[str], repository: Path, tree: Path, diff: bytes, rounds: int) -> list[float]:
-    """Return the times of the hook with the patch staged; the index is put back afterwards.
+def hook_seconds(command: Sequence[str], repository: Path, tree: Path, diff: bytes, rounds: int) -> list[Measurement]:
+    """Return the costs of the command's hook with the patch staged; the index is put back afterwards.
 
     A repository that does not exist yet is made from the tree, which takes minutes.
     """
