@@ -5,7 +5,8 @@ parts of a body are cut out here, because ``email`` does not say on which line
 a part began, and every line must keep its number in the input.
 
 Text of a part that names no charset is UTF-8; bytes that are not are kept as
-they are. A charset that nobody knows is read as latin-1 and noted. Of a
+they are. A charset that nobody knows is read as latin-1 and noted; UTF-8 that
+is said to be latin-1 is read as UTF-8. Of a
 multipart/alternative only the plain text counts; HTML is never rendered.
 """
 
@@ -39,6 +40,16 @@ PATCH_NAME = re.compile(r"\.(patch|diff|dif|txt|eml)$", re.IGNORECASE)
 MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
 STUFFED_CONTEXT = re.compile(r"  (\t|[^ *])")
 PLAIN_CONTEXT = re.compile(r" (\t|[^ ])")
+WESTERN = ("iso8859-1", "iso8859-15", "cp1252")  # said of much that is UTF-8
+SUPERSETS = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "iso2022_jp": "iso2022_jp_ext",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "cp950",
+    "cp1252": "latin-1",
+}
 CLEAR_SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
 
 
@@ -248,8 +259,18 @@ class _BodyReader:
             self.notes.append(f"charset {name} is no mail charset: read as latin-1")
             self.counts["charset"] += 1
             return [line.data.decode("latin-1") for line in lines]
+        misnamed = codec.name in WESTERN and _are_utf8(lines)
+        if codec.name in ("ascii", "utf-8") or misnamed:
+            self.counts["charset"] += misnamed
+            return [line.data.decode("utf-8", "surrogateescape") for line in lines]
         self.counts["charset"] += any(line.data.translate(None, _ASCII) for line in lines)
-        return [line.data.decode(codec.name, "replace") for line in lines]
+        for candidate in (codec.name, SUPERSETS.get(codec.name, codec.name)):
+            try:
+                return [line.data.decode(candidate) for line in lines]
+            except UnicodeDecodeError:
+                continue
+        self.notes.append(f"not all of the text is {name}: the rest is kept as it is")
+        return [line.data.decode(codec.name, "surrogateescape") for line in lines]
 
     def _unflowed(self, lines: list[MailLine], delete_space: bool) -> list[MailLine]:
         """Mark soft line breaks and undo space stuffing, unless the sender only claims to have stuffed."""
@@ -282,6 +303,15 @@ class _BodyReader:
 
 
 _ASCII = bytes(range(128))
+
+
+def _are_utf8(lines: list[_Numbered]) -> bool:
+    """Tell whether the lines are UTF-8 throughout, and not ASCII alone."""
+    data = b"\n".join(line.data for line in lines)
+    try:
+        return len(data.decode("utf-8")) < len(data)
+    except UnicodeDecodeError:
+        return False
 
 
 def _cut_parts(body: tuple[_Numbered, ...], boundary: bytes) -> list[tuple[_Numbered, ...]]:
@@ -380,6 +410,11 @@ def _text_of(headers: Message, name: str) -> str:
         value = raw.decode("utf-8")
     except UnicodeDecodeError:
         value = raw.decode("latin-1")
+    return decoded_words(value)
+
+
+def decoded_words(value: str) -> str:
+    """Return the text of a header on one line, with its encoded words decoded where they can be."""
     try:
         value = str(make_header(decode_header(value)))
     except (LookupError, ValueError, HeaderParseError):

@@ -3,6 +3,7 @@
 import re
 
 from analyzer.patch.diff import read_diff
+from analyzer.patch.mail import decoded_words
 from analyzer.patch.records import MailLine, MailMessage, Patch
 from analyzer.source import PatchError
 
@@ -10,11 +11,12 @@ REPLY = re.compile(r"\s*((re|fwd?|aw|sv|antw)(\[\d+\])?\s*:\s*)+", re.IGNORECASE
 BRACKET = re.compile(r"\s*\[([^\]]*)\]")
 OF_TOTAL = re.compile(r"(?<![\d.])(\d{1,4})\s*(?:/|of)\s*(\d{1,4})(?![\d.])", re.IGNORECASE)
 LEADING_NUMBER = re.compile(r"\s*(?:\((\d{1,4})/(\d{1,4})\)|(\d{1,4})/(\d{1,4})(?=[:\s]))[:\s]*")
-VERSION = re.compile(r"(?:\b|PATCH)v(?:er(?:sion)?)?\s*\.?\s*(\d{1,3})\b", re.IGNORECASE)
+VERSION = re.compile(r"(?:\b|PATCH)v(?:er(?:sion)?)?\s*\.?\s*(\d{1,3})\b(?!\.\d)", re.IGNORECASE)
 TRAILER = re.compile(r"([A-Z][A-Za-z-]+(?:-by|-to)|Fixes|Cc|Link|Closes|Message-Id|Acked|Change-Id): +(\S.*)")
 BASE_COMMIT = re.compile(r"[>|\s]*base-commit: ([0-9a-f]{7,64})\s*$")
 PREREQUISITE = re.compile(r"[>|\s]*prerequisite-patch-id: ([0-9a-f]{7,64})\s*$")
 IN_BODY = re.compile(r"(From|Subject|Date): +(\S.*)")
+EMBEDDED = re.compile(r">?From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001\s*$")
 SCISSORS = re.compile(r"[-\s]*(>8|8<|>%|%<)[-\s>8<%]*$")
 
 
@@ -91,20 +93,31 @@ def read_subject(subject: str) -> tuple[int, int, int, str]:
 
 
 def _in_body_fields(prose: list[MailLine]) -> dict[str, str]:
-    """Return From, Subject and Date where the body begins with them, as git am takes them."""
+    """Return From, Subject and Date where the body begins with them, as git am takes them.
+
+    They may stand behind scissors, or in the one patch of git that the mail shows or has attached.
+    """
     start = 0
+    shown = [index for index, line in enumerate(prose) if EMBEDDED.match(line.text)]
+    if len(shown) == 1:
+        start = shown[0] + 1
     for index, line in enumerate(prose):
         if SCISSORS.match(line.text) and line.text.strip():
             start = index + 1
     fields: dict[str, str] = {}
+    name = ""
     for line in prose[start:]:
         if not line.text.strip() and not fields:
             continue
         found = IN_BODY.match(line.text)
-        if not found or (found[1] == "From" and "@" not in found[2]):
+        if name and line.text.startswith(" ") and line.text.strip():
+            fields[name] += f" {line.text.strip()}"
+        elif not found or (found[1] == "From" and "@" not in found[2]):
             break
-        fields[found[1]] = found[2].strip()
-    return fields
+        else:
+            name = found[1]
+            fields[name] = found[2].strip()
+    return {name: decoded_words(value) for name, value in fields.items()}
 
 
 def _last(pattern: re.Pattern[str], body: tuple[MailLine, ...]) -> str:

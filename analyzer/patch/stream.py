@@ -19,6 +19,10 @@ MESSAGE_LIMIT = 1 << 25
 GIT_FROM = re.compile(rb"From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001\s*$")
 MBOX_FROM = re.compile(rb"From \S.*\d\d:\d\d(:\d\d)?\b.*\d{4}\s*$")
 QUOTED_FROM = re.compile(rb">+From ")
+MAIL_HEADER = re.compile(
+    rb"(from|to|cc|subject|date|message-id|received|return-path|delivered-to|x-original-to|mime-version):",
+    re.IGNORECASE,
+)
 LOG_COMMIT = re.compile(rb"commit [0-9a-f]{40,64}\b")
 
 
@@ -59,6 +63,7 @@ class _Collector:
         self._number = 0
         self._mbox = False
         self._log = False
+        self._mail = False
         self._previous_blank = True
         self._begin(1, b"")
 
@@ -91,8 +96,11 @@ class _Collector:
         return RawMessage(self._first, tuple(self._lines), self._separator, self._unquoted, problem)
 
     def _starts_message(self, line: bytes) -> bool:
+        """Tell whether a line separates messages; one that git writes may also stand in a mail that shows a patch."""
         if line.startswith(b"From "):
-            if GIT_FROM.match(line) or (self._previous_blank and MBOX_FROM.match(line) and self._allows_mbox()):
+            from_git = GIT_FROM.match(line) and not self._mail
+            from_mbox = self._previous_blank and MBOX_FROM.match(line) and self._allows_mbox()
+            if from_git or from_mbox:
                 self._mbox = True
                 return True
         elif line.startswith(b"commit ") and LOG_COMMIT.match(line) and (self._log or not self._seen_text):
@@ -111,7 +119,9 @@ class _Collector:
         if self._mbox and QUOTED_FROM.match(line):
             line = line[1:]
             self._unquoted += 1
-        self._seen_text = self._seen_text or bool(line.strip())
+        if not self._seen_text and line.strip():
+            self._seen_text = True
+            self._mail = bool(MAIL_HEADER.match(line))
         self._lines.append(line)
 
 

@@ -104,6 +104,7 @@ def test_subjects() -> None:
     assert read_subject("[-mm][splitlru][PATCH 2/3] split LRU") == (2, 3, 1, "split LRU")
     assert read_subject("[patch V4] [1/2] y") == (1, 2, 4, "y")
     assert read_subject("[PATCHv3 resend] z") == (0, 0, 3, "z")
+    assert read_subject("[PATCH v4.19 2/3] x") == (2, 3, 1, "x")
     assert read_subject("[PATCH] (7/9) symlink patchkit") == (7, 9, 1, "symlink patchkit")
     assert read_subject("[PATCH] 2/5: x") == (2, 5, 1, "x")
     assert read_subject("[PATCH] 1/2-page alignment") == (0, 0, 1, "1/2-page alignment")
