@@ -21,6 +21,11 @@ STUFFED = re.compile(rb" (\t|[^ *])")
 LEADING_NBSP = re.compile("(?:[ \\t\u00a0]?>)*[ +\\-]*[ \\t]*\u00a0")
 
 
+MANGLED_NBSP = re.compile(r"((?:[ \t]?>)*[ \t]?[+-]?)((?:[ \t]*[A\u00c2][ \u00a0])+)(?=[ \t\w/*#{}()&.]|$)")
+MANGLED_RUN = re.compile(r"(?<!\w)(?:[A\u00c2][ \u00a0]){2,}")
+SURELY_MANGLED = re.compile(r"(?:[ \t]?>)*[ \t]?[+-]?[ \t]*[A\u00c2][ \u00a0]([ \t]*[A\u00c2][ \u00a0]|\t|$)")
+
+
 def without_archive_marks(body: Sequence[MailLine], repairs: Counter[str]) -> list[MailLine]:
     """Undo what terminals and web pages do to characters: colours, non-breaking spaces, HTML entities.
 
@@ -33,11 +38,22 @@ def without_archive_marks(body: Sequence[MailLine], repairs: Counter[str]) -> li
     if any(LEADING_NBSP.match(line.text) for line in lines):
         repairs["non-breaking-space"] += sum(1 for line in lines if "\u00a0" in line.text)
         lines = [MailLine(line.text.replace("\u00a0", " "), line.number, line.soft) for line in lines]
+    if sum(1 for line in lines if SURELY_MANGLED.match(line.text)) > 1:
+        repairs["non-breaking-space"] += sum(1 for line in lines if MANGLED_NBSP.match(line.text))
+        lines = [MailLine(_unmangled(line.text), line.number, line.soft) for line in lines]
     if any("-&gt;" in line.text for line in lines):
         repairs["entity"] += sum(1 for line in lines if any(name in line.text for name, _ in ENTITIES))
         for name, letter in ENTITIES:
             lines = [MailLine(line.text.replace(name, letter), line.number, line.soft) for line in lines]
     return lines
+
+
+def _unmangled(text: str) -> str:
+    """Return a line with blanks for what lists without eight bits make of non-breaking spaces: "A "."""
+    found = MANGLED_NBSP.match(text)
+    if found:
+        text = found[1] + re.sub("[A\u00c2][ \u00a0]", " ", found[2]) + text[found.end() :]
+    return MANGLED_RUN.sub(lambda run: " " * (len(run[0]) // 2), text)
 
 
 def name_unreadable(lines: list[MailLine]) -> list[str]:

@@ -15,7 +15,7 @@ from unidiff.patch import PatchSet
 
 from analyzer.patch.damage import name_unreadable, without_archive_marks, without_stuffing
 from analyzer.patch.headers import FileHeader, kind_of, names_of
-from analyzer.patch.hunks import Following, Margin, RestoredHunk, Unit, is_wrapped, restore_hunk
+from analyzer.patch.hunks import HYPHENATED, Following, Margin, RestoredHunk, Unit, is_wrapped, restore_hunk
 from analyzer.patch.quoting import Quoting, quoting_of_start, without_marks
 from analyzer.patch.records import FileKind, FilePatch, Hunk, HunkLine, MailLine
 from analyzer.source import PatchError
@@ -32,6 +32,7 @@ OPENING = frozenset({"diff --git ", "diff --cc ", "diff --combined ", "diff -", 
 ONCE = frozenset({"diff --git ", "diff --cc ", "diff --combined ", "--- ", "+++ "})
 WRAPPED_HEADERS = ("diff -", "--- ", "+++ ", "rename ", "copy ", "Index: ")
 BOUNDARY = re.compile(r"diff --git |diff --cc |diff --combined |@@ -\d|@@@+ -\d|Index: |=====")
+BROKEN_ARROW = re.compile(r">\w")  # behind a line that ends with a dash, where a blank stands behind every mark
 
 
 @dataclass
@@ -96,7 +97,7 @@ def _starts(lines: list[MailLine], notes: list[str]) -> dict[int, tuple[Quoting,
             found[index] = start
     headed = {q for q, text in found.values() if not text.startswith("@@")} or {q for q, _ in found.values()}
     if any(q.levels == 0 for q in headed):
-        if any(q.levels for q in headed):
+        if any(q.levels for q, _ in found.values()):
             notes.append("a diff that the mail quotes is left out: it has one of its own")
         indent = min(q.blanks for q in headed if q.levels == 0)
         return {i: s for i, s in found.items() if s[0].levels == 0 and s[0].blanks == indent}
@@ -211,7 +212,7 @@ class _Reader:
         units, positions, following = self._hunk_units(at + 1, quoting, header, old + new, margin)
         restored = restore_hunk(header, found[5], units, (old, new), following, margin)
         self._out.repairs.update(restored.repairs)
-        if self._file is None:
+        if self._file is None or self._levels[self._file.line] != quoting.levels:
             self._out.problems.append(f"line {line.number}: hunk without the name of its file")
         else:
             self._file.hunks.append(_read_hunk_lines(restored, (old_start, old, new_start, new), line.number))
@@ -245,6 +246,8 @@ class _Reader:
             elif at in self._starts or BOUNDARY.match(text):
                 return units, positions, self._following(text, gap)
             else:
+                if units and quoting.blanks and BROKEN_ARROW.match(line.text) and HYPHENATED.search(units[-1].text):
+                    text = line.text
                 units.append(Unit.of(text, line, gap))
                 positions.append(at)
                 gap = False

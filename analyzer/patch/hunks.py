@@ -27,6 +27,8 @@ MAX_COST_BASE = 12
 # No line of C begins with these behind its mark, but the rest of a wrapped line may.
 OPERATOR = re.compile(r"[+-](?: [^\s*]|[^\s\w#/*{}\"]|\d)")
 NO_NEWLINE = "\\ "
+DASHES = re.compile(r"-{5,} *$")
+HYPHENATED = re.compile(r"[^\s+-]-$")  # clients break "p->lock" behind the dash
 BREAKABLE = re.compile(r"(?:[ \t]?[>|])*[ +-][ \t]*\S{1,30}[ \t]+\S")
 SIGNATURE = re.compile(r"-- ?$")
 RULER = re.compile(r"(_+|[=*#~]{3,}) *$")  # below a patch of akpm's scripts, above the footer of a mailing list
@@ -313,8 +315,8 @@ def _join_price(text: str, wrapped: bool, previous: Unit) -> int | None:
 def _join(left: str, right: str, soft: bool) -> str:
     if soft:
         return left + right
-    if left.endswith("*") and right.startswith("/"):
-        return left + right  # the end of a comment, broken in two
+    if (left.endswith("*") and right.startswith("/")) or HYPHENATED.search(left):
+        return left + right
     return f"{left.rstrip()} {right.strip()}"
 
 
@@ -377,7 +379,7 @@ def _truncated(
                 continue
             old -= mark != "+"
             new -= mark != "-"
-            if old < 0 or new < 0 or SIGNATURE.match(unit.text):
+            if old < 0 or new < 0 or SIGNATURE.match(unit.text) or DASHES.match(unit.text):
                 break
             steps.append("mark" if mark else "blank")
         elif wrapped and not unit.after_gap and not RULER.match(unit.text):
