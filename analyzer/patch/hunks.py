@@ -373,8 +373,8 @@ def _truncated(
             steps.append("end")
             continue
         if mark in ("+", "-", " ", ""):
-            broken = mark == " " and wrapped and (previous.soft or previous.text.endswith(" "))
-            if broken and not unit.after_gap:
+            broken = OPERATOR.match(unit.text) or (mark == " " and (previous.soft or previous.text.endswith(" ")))
+            if broken and wrapped and not unit.after_gap:
                 steps.append("join")
                 continue
             old -= mark != "+"
