@@ -19,9 +19,10 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from analyzer.checks.shape import callee_name, copies_of, names_in
-from analyzer.dataflow import Knowledge, Sight
+from analyzer.dataflow import Knowledge, Sight, tested_name
 from analyzer.ir import (
     Assign,
+    Branch,
     Call,
     Expr,
     Function,
@@ -109,6 +110,8 @@ class _Judge:
         copies = copies_of(self.function, sight.subject, self.knowledge.same.keys())
         if sight.point == "exit" and not self._forbids_lock(sight, bool(copies.intersection(settled))):
             return False
+        if not facts.get("fresh") and self._asserts(sight, copies):
+            return False
         between = self._between(sight.trail[0][0], sight.at)
         return between is not None and all(
             self._is_clean(instruction, copies, bool(facts.get("fresh")), sight.facet) for instruction in between
@@ -122,6 +125,31 @@ class _Judge:
             t for t in (b.terminator for b in self.function.blocks) if isinstance(t, Return) and t.at == sight.at
         ]
         return bool(sight.facts.get("on-error")) or (settled and any(r.value is None for r in returns))
+
+    def _asserts(self, sight: Sight, copies: frozenset[str]) -> bool:
+        """Tell whether a sight rests on an attempt to lock that failed, and that gives the page back if it succeeds.
+
+        That may be how the code makes sure that the page came locked, before it goes on to unlock it.
+        """
+        facet = self.knowledge.facets[self.knowledge.facet_index[sight.facet]]
+        if sight.facts.get(sight.facet) in (None, facet.held, facet.free):
+            return False
+        at = sight.trail[-1][0]
+        results = {c.result for b in self.function.blocks for c in b.instructions if isinstance(c, Call) and c.at == at}
+        places = self._places(sight.at)
+        for block in self.function.blocks:
+            end = block.terminator
+            if not isinstance(end, Branch):
+                continue
+            name, truth = tested_name(end.condition)
+            if name not in results:
+                continue
+            arms = (end.true, end.false) if truth else (end.false, end.true)
+            taken, refused = (_reached([(arm, -1)], self._after) for arm in arms)
+            gives = any(self._moves(place, copies, sight.facet, held=False) for place in taken - refused)
+            if gives and not taken.intersection(places):
+                return True
+        return False
 
     def settles(self, name: str, facet: str) -> bool:
         """Tell whether some way leads from a call that locks a variable over one that unlocks it to a return."""

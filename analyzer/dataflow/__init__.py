@@ -3,6 +3,7 @@
 from analyzer.dataflow.escape import kept_parameters
 from analyzer.dataflow.knowledge import Knowledge, make_knowledge
 from analyzer.dataflow.observe import Sight
+from analyzer.dataflow.shape import tested_name
 from analyzer.dataflow.solver import Analysis, EntryState, analyse
 from analyzer.dataflow.summary import Case, Change, Effect, Guard, Summary, join_summaries
 
@@ -20,4 +21,5 @@ __all__ = [
     "join_summaries",
     "kept_parameters",
     "make_knowledge",
+    "tested_name",
 ]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from analyzer.dataflow.knowledge import Knowledge
 from analyzer.dataflow.observe import Sight, receivers, unwind
+from analyzer.dataflow.shape import stopping_results
 from analyzer.dataflow.state import ROUND, UNKNOWN, Object, State, Trail
 from analyzer.dataflow.summary import Case, Effect, Summary
 from analyzer.dataflow.values import (
@@ -67,6 +68,7 @@ class Transfer:
         """Pages whose last name went while they were tracked: a loop that collects does that on purpose."""
         self.released: set[tuple[Value, int]] = set()
         """(page, facet) for every obligation that was met somewhere in this function."""
+        self.stopping = stopping_results(function)
         self.watched: frozenset[Value] = frozenset()
         """Pages of a contract: to whom they are passed is remembered even while this function holds nothing."""
 
@@ -302,8 +304,8 @@ class Transfer:
         index = self.knowledge.facet_index[facet]
         item = self.object(state, value)
         current = item.states[index]
-        if self.report is not None and event and not state.shaky:
-            self._sight("event", event, state, value, item, facet=facet, callee=callee)
+        if event:
+            self._see(state, event, value, facet, callee)
         if only_from and current not in only_from:
             return
         held = self.knowledge.facets[index].held
@@ -332,6 +334,11 @@ class Transfer:
         state.objects[value] = Object(
             (*item.states[:index], new, *item.states[index + 1 :]), bits, escaped, first, trail
         )
+
+    def _see(self, state: State, event: str, value: Value, facet: str, callee: str = "") -> None:
+        """Report that an event meets a page, before it changes anything."""
+        if self.report is not None and not state.shaky:
+            self._sight("event", event, state, value, self.object(state, value), facet=facet, callee=callee)
 
     def _sight(
         self,
@@ -573,6 +580,7 @@ class Transfer:
                     self._sight("ignored", event.name, state, value, self.object(state, value), facet=event.facet)
         state.env[call.result] = result
         outcomes = self._outcomes([event.when for event, _ in matched], possible)
+        idle = {number for number, (event, value) in enumerate(matched) if self._only_asks(state, call, event, value)}
         states = []
         for number, (mask, bits) in enumerate(outcomes):
             after = state if number == len(outcomes) - 1 else state.copy()
@@ -585,12 +593,15 @@ class Transfer:
             for bit, truth in bits:
                 flag: Value = ("o", "&", result, ("k", bit))
                 feasible = feasible and after.assume(flag, truth)
-            for event, value in matched:
+            for position, (event, value) in enumerate(matched):
                 happens = bool(event.when.mask & mask)
                 if event.when.bit:
                     happens = dict(bits)[event.when.bit] == event.when.bit_set
                 to = event.to if happens else event.otherwise
-                if happens or event.otherwise:
+                if position in idle and happens:
+                    feasible = False
+                    self._see(after, event.name, value, event.facet)
+                elif position not in idle and (happens or event.otherwise):
                     requires = event.requires if happens else ""
                     text = event.text if happens else f"{event.name} failed"
                     name = event.name if happens else f"{event.name}-failed"
@@ -598,6 +609,23 @@ class Transfer:
             if feasible:
                 states.append(after)
         return states
+
+    def _only_asks(self, state: State, call: Call, event: Event, value: Value) -> bool:
+        """Tell whether an attempt to take can only fail, and so changes nothing.
+
+        It does on a page that is held already, as far as the name is known to be of one page. Code that stops when
+        it succeeds says so itself, and is believed of a page that was there before: whether this code holds it or
+        another is as open as it was.
+        """
+        index = self.knowledge.facet_index[event.facet]
+        facet = self.knowledge.facets[index]
+        attempt = event.conditional and event.to == facet.held and event.otherwise not in ("", facet.held, facet.free)
+        if not attempt or event.requires or not facet.exclusive:
+            return False
+        item = self.object(state, value)
+        if item.states[index] in (None, UNKNOWN):
+            return root(value)[0] in ("p", "g") and call.result in self.stopping
+        return item.states[index] == facet.held and not from_memory(value) and not went_round(item.trail)
 
     def _held(self, facet: str) -> str:
         return self.knowledge.facets[self.knowledge.facet_index[facet]].held

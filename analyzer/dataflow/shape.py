@@ -1,0 +1,47 @@
+"""What the shape of a function says by itself, before anything is run."""
+
+from analyzer.ir import Binary, BlockId, Branch, Expr, Function, Jump, Name, Num, Stop, Unary, Unknown
+
+
+def stopping_results(function: Function) -> frozenset[str]:
+    """Return the results of calls that, when they are true, end the function in a call that does not return.
+
+    Under-approximates: only what is tested by itself (`if (f()) BUG();`, `BUG_ON(f() != 0)`), and stops at once.
+    """
+    found = set()
+    for block in function.blocks:
+        end = block.terminator
+        if isinstance(end, Branch):
+            name, truth = tested_name(end.condition)
+            if name and _stops(function, end.true if truth else end.false):
+                found.add(name)
+    return frozenset(found)
+
+
+def tested_name(condition: Expr) -> tuple[str, bool]:
+    """Return the name that a condition tests, and whether the condition is true when the name is; "" for no name."""
+    truth = True
+    while True:
+        match condition:
+            case Name(name):
+                return name, truth
+            case Unary("!", operand) | Binary("==", operand, Num(0)):
+                condition, truth = operand, not truth
+            case Binary("!=", operand, Num(0)):
+                condition = operand
+            case _:
+                return "", truth
+
+
+def _stops(function: Function, number: BlockId) -> bool:
+    """Tell whether a block leads to a `Stop` and nowhere else, without a choice and with nothing unknown."""
+    seen = set()
+    while number not in seen:
+        seen.add(number)
+        block = function.blocks[number]
+        if any(isinstance(instruction, Unknown) for instruction in block.instructions):
+            return False
+        if not isinstance(block.terminator, Jump):
+            return isinstance(block.terminator, Stop)
+        number = block.terminator.to
+    return False
