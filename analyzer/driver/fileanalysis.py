@@ -79,9 +79,9 @@ def view_settings(model: Model, rules: tuple[Rule, ...]) -> tuple[ViewSetting, .
     found = []
     for view in views:
         part = model.project(view)
-        own = {p.callee for e in part.events if e.facet in view.facets for p in e.calls} - model.pure
+        own = part.names_of(view.facets)
         mine = frozenset(i for i, f in enumerate(part.facets) if f.name in view.facets)
-        found.append(ViewSetting(view.name, part, tuple(homes[view.name]), frozenset(own), part.names() - own, mine))
+        found.append(ViewSetting(view.name, part, tuple(homes[view.name]), own, part.names() - own, mine))
     return tuple(found)
 
 

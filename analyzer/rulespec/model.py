@@ -6,7 +6,7 @@ one tree, by facts such as "defines folio_lock" that the tree itself answers.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -182,9 +182,19 @@ class Model(msgspec.Struct, frozen=True):
         )
 
     def names(self) -> frozenset[str]:
-        """Return the identifiers whose mention makes a function worth analysing."""
-        called = {pattern.callee for event in self.events for pattern in event.calls}
-        return frozenset(called - self.pure)
+        """Return the names whose mention makes a function worth analysing."""
+        return self.names_of(f.name for f in self.facets)
+
+    def names_of(self, facets: Iterable[str]) -> frozenset[str]:
+        """Return the names that matter to some facets.
+
+        An event that happens only `from` some state needs another one before it, and makes no function interesting,
+        unless that other one is the access to a field, which has no name to look for.
+        """
+        wanted = frozenset(facets)
+        accessed = {e.facet for e in self.events if e.reads or e.writes or e.compares}
+        events = (e for e in self.events if e.facet in wanted and (not e.only_from or e.facet in accessed))
+        return frozenset(pattern.name for event in events for pattern in event.calls) - self.pure
 
 
 _EVENT_KEYS = frozenset(

@@ -40,6 +40,11 @@ class CallPattern(msgspec.Struct, frozen=True, array_like=True):
     indirect: bool = False
 
     @property
+    def name(self) -> str:
+        """Return what a caller mentions: an identifier, or `->field`."""
+        return f"->{self.callee}" if self.indirect else self.callee
+
+    @property
     def subject_positions(self) -> tuple[int, ...]:
         """Return which arguments name the subject."""
         return tuple(i for i, a in enumerate(self.arguments) if a.kind in SUBJECT_KINDS)
