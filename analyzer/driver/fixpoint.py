@@ -31,7 +31,7 @@ from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, ana
 from analyzer.findings import Finding, Skipped
 from analyzer.program import ContractModel, load_contract_model, merge_contracts, read_contracts
 from analyzer.rulespec import Model, Rule
-from analyzer.source import Tree, search_definitions, search_names
+from analyzer.source import Tree, search_definitions, search_names, search_texts
 
 MAX_ROUNDS = 24
 MAX_QUESTION_ROUNDS = 5
@@ -45,11 +45,13 @@ Progress = Callable[[str, int, int], None]
 class Snapshot:
     """What is known of a tree: file by file, enough to go on from there.
 
+    carriers: files that speak of pages at all, the only ones in which wrappers and their callers are looked for;
     hits: names that matter, by file; searched: name -> folder prefix it was looked for in ("" = everywhere);
     contracts: what was known of each callback, in words, by "struct.operation".
     """
 
     files: frozenset[str] = frozenset()
+    carriers: frozenset[str] = frozenset()
     hits: dict[str, frozenset[str]] = field(default_factory=dict)
     searched: dict[str, str] = field(default_factory=dict)
     results: dict[str, FileResult] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Snapshot:
         """Return a copy that can be updated without changing this one."""
         return Snapshot(
             self.files,
+            self.carriers,
             dict(self.hits),
             dict(self.searched),
             dict(self.results),
@@ -101,6 +104,11 @@ def update(
 def _search(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
     tree, names = cast(tuple[Tree, Iterable[str]], setting)
     return sorted(search_names(tree, paths, names).items())
+
+
+def _search_texts(setting: object, paths: list[str]) -> list[str]:
+    tree, texts = cast(tuple[Tree, Iterable[str]], setting)
+    return sorted(search_texts(tree, paths, texts))
 
 
 def _search_definitions(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
@@ -144,11 +152,13 @@ class _Update:
             snapshot.hits.pop(path, None)
             if path not in present:
                 self._forget(path)
+        self._find_carriers(present | (self.files - snapshot.files))
         snapshot.files = self.files
         for path, names in snapshot.hits.items():
             for name in names:
                 self.by_name.setdefault(name, set()).add(path)
         self._look_up(snapshot.searched, sorted(present), record=False)
+        self._unask(sorted(present))
         for path in present - snapshot.hits.keys():
             self._forget(path)
         first = self.knobs.model.names() | self._condition_names() | self._contract_names()
@@ -194,6 +204,16 @@ class _Update:
         }
         return frozenset(structs | operations)
 
+    def _find_carriers(self, fresh: Iterable[str]) -> None:
+        """Learn which files speak of pages: by the words of the types that a page can have."""
+        if self.knobs.model.untyped:
+            self.snapshot.carriers = self.files
+            return
+        texts = frozenset(kind.split()[-2] for kind in self.knobs.model.types)
+        found = self.workers.map_batches(_search_texts, (self.tree, texts), sorted(fresh), SEARCH_BATCH)
+        kept = (self.snapshot.carriers & self.files) - frozenset(fresh)
+        self.snapshot.carriers = kept | frozenset(found)
+
     def _search_new(self, scopes: Mapping[str, str]) -> None:
         """Look for names, each below its folder prefix, and remember the files that mention them."""
         by_scope: dict[str, set[str]] = {}
@@ -201,7 +221,7 @@ class _Update:
             by_scope.setdefault(scope, set()).add(name)
         for scope in sorted(by_scope):
             names = by_scope[scope]
-            paths = [p for p in self.sorted_files if p.startswith(scope)] if scope else self.sorted_files
+            paths = [p for p in self.sorted_files if p in self.snapshot.carriers and p.startswith(scope)]
             self._look_up(names, paths, record=True)
             for name in names:
                 self.snapshot.searched[name] = scope
@@ -223,7 +243,7 @@ class _Update:
         """Return below which folder a function can be called: "" for one that a public header declares."""
         if name in self.public:
             return ""
-        prefixes = {"/".join(path.split("/")[:-1][:2]) + "/" for path in definers}
+        prefixes = {_folder(path) for path in definers}
         prefix = next(iter(prefixes)) if len(prefixes) == 1 else ""
         return "" if prefix in ("/", "include/") or prefix.startswith("include/") else prefix
 
@@ -330,7 +350,7 @@ class _Update:
         wanted = frozenset(n for n in names if n not in self.public)
         if not wanted:
             return
-        headers = [p for p in self.sorted_files if p.endswith(".h") and ("include/" in p)]
+        headers = [p for p in sorted(self.snapshot.carriers) if p.endswith(".h") and "include/" in p]
         found: set[str] = set()
         for _, here in self.workers.map_batches(_search, (self.tree, wanted), headers, SEARCH_BATCH):
             found |= here
@@ -359,20 +379,21 @@ class _Update:
     # -- questions that candidates ask of functions elsewhere
 
     def _answer_questions(self) -> None:
-        """Find out for every receiver that a candidate depends on whether it keeps the page."""
+        """Find out for every receiver that a candidate depends on whether it keeps the page.
+
+        A receiver is looked for where code speaks of pages, in the kernel's headers and in its core.
+        """
         kept = self.snapshot.kept
+        carriers = self.snapshot.carriers
+        paths = [p for p in self.sorted_files if p in carriers or p.startswith("include/") or p.count("/") <= 1]
         wanted = {name for result in self.snapshot.results.values() for c in result.candidates for name, _ in c.asks}
         for _ in range(MAX_QUESTION_ROUNDS):
             unknown = wanted - kept.keys()
             if not unknown:
                 return
             found: dict[str, list[Kept]] = {name: [] for name in unknown}
-            mentions: dict[str, frozenset[str]] = {}
-            for path, here in self.workers.map_batches(
-                _search_definitions, (self.tree, unknown), self.sorted_files, SEARCH_BATCH
-            ):
-                mentions[path] = here
-            jobs = [FileJob(path, frozenset(), {}, {}, {}, names) for path, names in sorted(mentions.items())]
+            mentions = self.workers.map_batches(_search_definitions, (self.tree, unknown), paths, SEARCH_BATCH)
+            jobs = [FileJob(path, frozenset(), {}, {}, {}, names) for path, names in sorted(mentions)]
             for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place):
                 for one in result.kept:
                     if one.name in found:
@@ -380,6 +401,18 @@ class _Update:
             for name, answers in found.items():
                 kept[name] = tuple(sorted(answers, key=repr))
             wanted = {callee for name in unknown for one in kept[name] for callee, _, _ in one.passed}
+
+    def _unask(self, changed: list[str]) -> None:
+        """Forget what functions keep that a changed file may define anew."""
+        if changed and self.snapshot.kept:
+            found = search_definitions(self.tree, changed, self.snapshot.kept)
+            for name in {name for here in found.values() for name in here}:
+                self.snapshot.kept.pop(name, None)
+
+
+def _folder(path: str) -> str:
+    """Return a file's two top folders."""
+    return "/".join(path.split("/")[:-1][:2]) + "/"
 
 
 def _place(job: FileJob) -> str:

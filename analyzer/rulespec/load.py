@@ -5,6 +5,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+import msgspec
+
 from analyzer.rulespec.model import Model, read_model
 from analyzer.rulespec.rules import Rule, read_rule
 from analyzer.source import RuleError
@@ -23,7 +25,8 @@ def load_model(extra: tuple[Path, ...] = ()) -> Model:
         model = read_model({k: v for k, v in document.items() if k == "facet"}, name, model)
     for name, document in documents:
         model = read_model(document, name, model)
-    return model
+    untyped = any("facet" in document and "types" not in document for _, document in documents)
+    return msgspec.structs.replace(model, untyped=untyped)
 
 
 def load_rules(model: Model, extra: tuple[Path, ...] = ()) -> tuple[Rule, ...]:

@@ -126,6 +126,8 @@ class Model(msgspec.Struct, frozen=True):
     handovers: tuple[CallPattern, ...] = ()
     results: tuple[ResultKind, ...] = ()
     constants: Mapping[str, int] = {}
+    untyped: bool = False
+    """Whether some facet's objects may be of any type: then a file cannot be told by its words to matter to none."""
     masks: Mapping[str, tuple[str, ...]] = {}
     """The bits of named constants that are several: `VM_FAULT_ERROR`."""
     error_pointers: Mapping[str, tuple[str, ...]] = {}

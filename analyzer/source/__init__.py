@@ -9,7 +9,7 @@ from analyzer.source.errors import (
     SyntaxFailure,
     WorkersLost,
 )
-from analyzer.source.search import search_definitions, search_names
+from analyzer.source.search import search_definitions, search_names, search_texts
 from analyzer.source.text import SourceText
 from analyzer.source.tree import EmptyTree, FolderTree, GitTree, OverlayTree, Tree, run_git
 
@@ -30,4 +30,5 @@ __all__ = [
     "run_git",
     "search_definitions",
     "search_names",
+    "search_texts",
 ]

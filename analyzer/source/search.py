@@ -57,6 +57,20 @@ def search_names(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict
     return found
 
 
+def search_texts(tree: Tree, paths: Iterable[str], texts: Iterable[str]) -> frozenset[str]:
+    """Return the paths of the files that hold one of some texts, as words or inside of words."""
+    wanted = [text.encode("utf-8") for text in texts]
+    found = set()
+    for path in paths:
+        try:
+            data = tree.read(path)
+        except SourceError:
+            continue
+        if any(text in data for text in wanted):
+            found.add(path)
+    return frozenset(found)
+
+
 def search_definitions(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict[str, frozenset[str]]:
     """Return the names that a file seems to define or declare, by path.
 
