@@ -40,7 +40,7 @@ from analyzer.findings import Finding, Skipped
 from analyzer.ir import Function
 from analyzer.program import CallbackContract, OperationBinding, call_names, call_order, read_operations
 from analyzer.rulespec import Model, Rule
-from analyzer.source import AnalyzerError, SourceText, Tree
+from analyzer.source import BINARY, AnalyzerError, SourceText, Tree, is_binary
 from analyzer.syntax import FunctionText, Outline, outline, parse_function
 
 MEMO_FILES = 256
@@ -216,9 +216,9 @@ def analyse_file(setting: Setting, job: FileJob) -> FileResult:
     try:
         data = setting.tree.read(job.path)
     except AnalyzerError as error:
-        return FileResult(job.path, skipped=(_skip(job.path, None, None, str(error)),))
-    if b"\0" in data[:65536]:
-        return FileResult(job.path, skipped=(_skip(job.path, None, None, "binary file"),))
+        return FileResult(job.path, skipped=(_skip(job.path, None, None, str(error).removeprefix(f"{job.path}: ")),))
+    if is_binary(data):
+        return FileResult(job.path, skipped=(_skip(job.path, None, None, BINARY),))
     lowered = lower_file(job.path, data)
     whole = _FileAnalysis(setting, setting.views[0], job, lowered).run(first=True)
     for view in setting.views[1:]:

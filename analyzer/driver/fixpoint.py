@@ -31,7 +31,7 @@ from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, ana
 from analyzer.findings import Finding, Skipped
 from analyzer.program import ContractModel, load_contract_model, merge_contracts, read_contracts
 from analyzer.rulespec import Model, Rule
-from analyzer.source import Tree, search_definitions, search_names, search_texts
+from analyzer.source import Look, Tree, look_for_texts, search_definitions, search_names
 
 MAX_ROUNDS = 24
 MAX_QUESTION_ROUNDS = 5
@@ -47,7 +47,7 @@ class Snapshot:
 
     carriers: files that speak of pages at all, the only ones in which wrappers and their callers are looked for;
     hits: names that matter, by file; searched: name -> folder prefix it was looked for in ("" = everywhere);
-    contracts: what was known of each callback, in words, by "struct.operation".
+    contracts: what was known of each callback, in words, by "struct.operation"; unread: why files were not searched.
     """
 
     files: frozenset[str] = frozenset()
@@ -58,6 +58,7 @@ class Snapshot:
     kept: dict[str, tuple[Kept, ...]] = field(default_factory=dict)
     conditions: dict[str, bool] = field(default_factory=dict)
     contracts: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> Snapshot:
         """Return a copy that can be updated without changing this one."""
@@ -70,6 +71,7 @@ class Snapshot:
             dict(self.kept),
             dict(self.conditions),
             dict(self.contracts),
+            dict(self.unread),
         )
 
 
@@ -106,9 +108,9 @@ def _search(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]
     return sorted(search_names(tree, paths, names).items())
 
 
-def _search_texts(setting: object, paths: list[str]) -> list[str]:
+def _look(setting: object, paths: list[str]) -> list[Look]:
     tree, texts = cast(tuple[Tree, Iterable[str]], setting)
-    return sorted(search_texts(tree, paths, texts))
+    return list(look_for_texts(tree, paths, texts))
 
 
 def _search_definitions(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
@@ -150,6 +152,7 @@ class _Update:
         present = changed & self.files
         for path in changed | (snapshot.files - self.files):
             snapshot.hits.pop(path, None)
+            snapshot.unread.pop(path, None)
             if path not in present:
                 self._forget(path)
         self._find_carriers(present | (self.files - snapshot.files))
@@ -205,14 +208,15 @@ class _Update:
         return frozenset(structs | operations)
 
     def _find_carriers(self, fresh: Iterable[str]) -> None:
-        """Learn which files speak of pages: by the words of the types that a page can have."""
+        """Learn which files speak of pages: by the words of the types that pages have; and which cannot be read."""
+        texts = frozenset(kind.split()[-2] for kind in self.knobs.model.types)
+        looks = list(self.workers.map_batches(_look, (self.tree, texts), sorted(fresh), SEARCH_BATCH))
+        self.snapshot.unread |= {look.path: look.unread for look in looks if look.unread}
         if self.knobs.model.untyped:
             self.snapshot.carriers = self.files
             return
-        texts = frozenset(kind.split()[-2] for kind in self.knobs.model.types)
-        found = self.workers.map_batches(_search_texts, (self.tree, texts), sorted(fresh), SEARCH_BATCH)
         kept = (self.snapshot.carriers & self.files) - frozenset(fresh)
-        self.snapshot.carriers = kept | frozenset(found)
+        self.snapshot.carriers = kept.union(look.path for look in looks if look.holds)
 
     def _search_new(self, scopes: Mapping[str, str]) -> None:
         """Look for names, each below its folder prefix, and remember the files that mention them."""
@@ -497,6 +501,10 @@ def _stands(snapshot: Snapshot, candidate: Candidate) -> bool:
 
 
 def skipped_of(snapshot: Snapshot, path: str) -> tuple[Skipped, ...]:
-    """Return what could not be analysed in one file."""
+    """Return what could not be analysed in one file; one that could not even be searched is named once."""
     result = snapshot.results.get(path)
-    return result.skipped if result is not None else ()
+    entries = result.skipped if result is not None else ()
+    unread = snapshot.unread.get(path)
+    if unread is None or any(entry.function is None for entry in entries):
+        return entries
+    return (Skipped(file=path, function=None, line=None, reason=unread), *entries)

@@ -10,7 +10,7 @@ from analyzer.driver.fixpoint import Snapshot
 from analyzer.driver.images import Image, change_image, is_c
 from analyzer.driver.stamps import Stamps, changed_paths, take_stamps
 from analyzer.findings import Note, Skipped
-from analyzer.source import EmptyTree, FolderTree, GitTree, OverlayTree, SourceError, Tree, run_git
+from analyzer.source import BINARY, EmptyTree, FolderTree, GitTree, OverlayTree, SourceError, Tree, run_git
 
 HELD = 2
 """Images that are kept in memory: patches on many bases must not fill it."""
@@ -63,7 +63,7 @@ class Trees:
         def bring_up_to_date(entry: Entry | None) -> Entry:
             old = Stamps({}, {}) if entry is None or entry.stamps is None else entry.stamps
             snapshot = Snapshot() if entry is None else entry.snapshot
-            changed = changed_paths(old, stamps, root) if entry is not None else set()
+            changed = changed_paths(old, stamps, root) | _readable_again(snapshot, tree) if entry is not None else set()
             if entry is None or changed or old.files.keys() != stamps.files.keys():
                 snapshot = self.analysis.update(snapshot, tree, stamps.files, changed)
             elif old.racy.keys() == stamps.racy.keys():
@@ -110,6 +110,19 @@ def _changes_between(tree: GitTree, old: str, new: str) -> dict[str, bool] | Non
         return None
     words = text.decode("utf-8", "surrogateescape").split("\0")
     return {path: status != "D" for status, path in zip(words[0::2], words[1::2], strict=False)}
+
+
+def _readable_again(snapshot: Snapshot, tree: FolderTree) -> set[str]:
+    """Return the files that can be read now and could not when the snapshot was made, which no stamp shows."""
+    found = set()
+    for path, reason in snapshot.unread.items():
+        if reason != BINARY:
+            try:
+                tree.read(path)
+            except SourceError:
+                continue
+            found.add(path)
+    return found
 
 
 def _close(image: Image) -> None:

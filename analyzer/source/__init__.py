@@ -9,16 +9,18 @@ from analyzer.source.errors import (
     SyntaxFailure,
     WorkersLost,
 )
-from analyzer.source.search import search_definitions, search_names, search_texts
+from analyzer.source.search import BINARY, Look, is_binary, look_for_texts, search_definitions, search_names
 from analyzer.source.text import SourceText
 from analyzer.source.tree import EmptyTree, FolderTree, GitTree, OverlayTree, Tree, run_git
 
 __all__ = [
+    "BINARY",
     "AnalyzerError",
     "EmptyTree",
     "FolderTree",
     "GitTree",
     "LimitExceeded",
+    "Look",
     "OverlayTree",
     "PatchError",
     "RuleError",
@@ -27,8 +29,9 @@ __all__ = [
     "SyntaxFailure",
     "Tree",
     "WorkersLost",
+    "is_binary",
+    "look_for_texts",
     "run_git",
     "search_definitions",
     "search_names",
-    "search_texts",
 ]

@@ -5,12 +5,16 @@ between characters that cannot be part of an identifier.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from analyzer.source.errors import SourceError
 from analyzer.source.tree import Tree
+
+BINARY = "binary file"
+BINARY_WITHIN = 65536
 
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _HEADER = re.compile(rb"^(?:#[ \t]*define[ \t]+|[A-Za-z_][\w \t*]*?[ \t*]|)([A-Za-z_]\w*)[ \t]*\(", re.MULTILINE)
@@ -43,7 +47,7 @@ class NameSearch:
 
 
 def search_names(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict[str, frozenset[str]]:
-    """Return the names found by path, for the paths where there are any; unreadable files are left out."""
+    """Return the names found by path, for the paths where there are any; `look_for_texts` tells of unreadable files."""
     search = NameSearch(names)
     found = {}
     for path in paths:
@@ -57,24 +61,39 @@ def search_names(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict
     return found
 
 
-def search_texts(tree: Tree, paths: Iterable[str], texts: Iterable[str]) -> frozenset[str]:
-    """Return the paths of the files that hold one of some texts, as words or inside of words."""
+class Look(NamedTuple):
+    """Whether a file holds what was looked for; and why nobody can say for sure, "" for a text that could be read."""
+
+    path: str
+    holds: bool
+    unread: str = ""
+
+
+def is_binary(data: bytes) -> bool:
+    """Tell whether these are not the bytes of a text: there is a NUL near the beginning."""
+    return b"\0" in data[:BINARY_WITHIN]
+
+
+def look_for_texts(tree: Tree, paths: Iterable[str], texts: Iterable[str]) -> Iterator[Look]:
+    """Yield the files that hold one of some texts, as words or inside of words, and those that could not be read."""
     wanted = [text.encode("utf-8") for text in texts]
-    found = set()
     for path in paths:
         try:
             data = tree.read(path)
-        except SourceError:
+        except SourceError as error:
+            yield Look(path, False, str(error).removeprefix(f"{path}: "))
             continue
-        if any(text in data for text in wanted):
-            found.add(path)
-    return frozenset(found)
+        holds = any(text in data for text in wanted)
+        unread = BINARY if is_binary(data) else ""
+        if holds or unread:
+            yield Look(path, holds, unread)
 
 
 def search_definitions(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict[str, frozenset[str]]:
     """Return the names that a file seems to define or declare, by path.
 
     By shape, over-approximate: the name stands before a `(` on a line that begins in column 0, or behind `#define`.
+    A file that cannot be read defines nothing; `look_for_texts` tells which those are.
     """
     search = NameSearch(names)
     found = {}

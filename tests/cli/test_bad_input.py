@@ -51,6 +51,15 @@ def test_a_binary_file_is_skipped(tmp_path: Path) -> None:
     assert "a.c: skipped: binary file" in done.stderr
 
 
+def test_a_binary_file_without_a_name_that_matters_is_named_once(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"ok.c": BALANCED})
+    (tmp_path / "blob.c").write_bytes(b"\x7fELF\0\0\0")
+
+    assert [(s["file"].rpartition("/")[2], s["reason"]) for s in report("scan", tmp_path)["skipped"]] == [
+        ("blob.c", "binary file")
+    ]
+
+
 def test_a_half_written_function_is_skipped_and_the_rest_is_analysed(tmp_path: Path) -> None:
     half = BALANCED.replace("demo_read", "demo_half").split("\treturn 0;")[0]
     write_tree(tmp_path, {"half.c": BALANCED + half, "leak.c": LEAKING})
