@@ -649,7 +649,8 @@ class _Solver:
         text, place = "", None
         if item.trail is not None:
             text = item.trail.text
-            place = item.trail.place or ("", item.trail.at, self.function.name)
+            # no offset: a callee that only moved must not have to change its callers
+            place = item.trail.place or ("", 0, self.function.name)
         return [Effect(path, changes, stored, item.escaped, text, place, receivers(item.trail)[:8])]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from analyzer.driver.choosing import Choice
 from analyzer.driver.executor import Workers, open_workers
-from analyzer.driver.fixpoint import Knobs, Snapshot, update
+from analyzer.driver.fixpoint import FunctionStore, Knobs, NoStore, Snapshot, update
 from analyzer.driver.options import Options
 from analyzer.findings import Note
 from analyzer.rulespec import load_model, load_rules
@@ -22,14 +22,23 @@ class Analysis:
     choice: Choice
     workers: Workers
     notes: list[Note] = field(default_factory=list)
+    store: FunctionStore = field(default_factory=NoStore)
+    """What the cache knows of functions, for changes of a tree that are not kept."""
 
     def update(
-        self, snapshot: Snapshot, tree: Tree, files: Iterable[str], changed: Iterable[str], shown: bool = True
+        self,
+        snapshot: Snapshot,
+        tree: Tree,
+        files: Iterable[str],
+        changed: Iterable[str],
+        shown: bool = True,
+        store: FunctionStore | None = None,
     ) -> Snapshot:
         """Return the snapshot of `tree`, in which only `changed` differs from `snapshot`; `shown`: report progress."""
         self.workers.must_see(tree)
         progress = self.options.progress if shown else None
-        return update(snapshot, tree, self.knobs, self.workers, files, changed, progress)
+        known = store if store is not None else self.store
+        return update(snapshot, tree, self.knobs, self.workers, files, changed, progress, known)
 
 
 @contextmanager

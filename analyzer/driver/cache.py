@@ -1,7 +1,8 @@
 """Snapshots on disk, so that a second run costs what changed.
 
 One SQLite file holds a row a tree: the snapshot, the stamps of its files, and a
-digest of both. A row is found under a key that covers everything that a result
+digest of both; and a row a file: what is known of its functions, read only when
+the file is analysed again. A row is found under a key that covers everything that a result
 depends on beside the files (engine, model, rules), is read and written in one
 transaction, and is believed only when its digest is right. A file that is
 damaged, foreign or of another version is thrown away and begun anew. Nothing
@@ -13,8 +14,9 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,14 +29,14 @@ from analyzer.driver.options import Options
 from analyzer.driver.stamps import Stamps
 
 APPLICATION = 0x7061676C
-VERSION = 1
+VERSION = 2
 KEPT_ROWS = 12
 PARSERS = ("tree_sitter", "tree_sitter_c")
 
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS snapshot (key BLOB, tree TEXT, used INTEGER, digest BLOB, stamps BLOB, state BLOB,"
-    " PRIMARY KEY (key, tree))"
-)
+_TABLES = {
+    "snapshot": "key BLOB, tree TEXT, used INTEGER, digest BLOB, stamps BLOB, state BLOB, PRIMARY KEY (key, tree)",
+    "functions": "key BLOB, path BLOB, digest BLOB, known BLOB, PRIMARY KEY (key, path)",
+}
 
 Answer = TypeVar("Answer")
 
@@ -65,8 +67,26 @@ class Cache:
             self.notes.append("a damaged entry of the cache was not used")
         return entry
 
-    def save(self, key: bytes, entry: Entry) -> None:
-        """Store an entry in place of the one of the same tree; the oldest entries go."""
+    def load_functions(self, key: bytes, path: str) -> bytes:
+        """Return what is known of the functions of one file, b"" for nothing."""
+        query, place = "SELECT digest, known FROM functions WHERE key = ? AND path = ?", _path_bytes(path)
+        row = self._transact(lambda connection: connection.execute(query, (key, place)).fetchone())
+        if row is None:
+            return b""
+        if not isinstance(row[1], bytes) or _functions_digest(place, row[1]) != row[0]:
+            self.notes.append("a damaged entry of the cache was not used")
+            return b""
+        return row[1]
+
+    def save(self, key: bytes, entry: Entry, functions: Mapping[str, bytes] | None = None) -> None:
+        """Store an entry in place of the one of the same tree; the oldest entries go.
+
+        functions: what is known of the functions of files, by path.
+        """
+        known = [
+            (key, place := _path_bytes(path), _functions_digest(place, data), data)
+            for path, data in sorted((functions or {}).items())
+        ]
         stamps, state = msgspec.msgpack.encode(entry.stamps), msgspec.msgpack.encode(entry.snapshot)
         row = (key, entry.tree, time.time_ns(), _digest(entry.tree, stamps, state), stamps, state)
 
@@ -75,6 +95,8 @@ class Cache:
             connection.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", row)
             newest = "SELECT rowid FROM snapshot ORDER BY used DESC LIMIT ?"
             connection.execute(f"DELETE FROM snapshot WHERE rowid NOT IN ({newest})", (KEPT_ROWS,))
+            connection.executemany("INSERT OR REPLACE INTO functions VALUES (?, ?, ?, ?)", known)
+            connection.execute("DELETE FROM functions WHERE key NOT IN (SELECT key FROM snapshot)")
             connection.execute("COMMIT")
 
         self._transact(store)
@@ -119,6 +141,24 @@ class Cache:
                 continue
 
 
+@dataclass
+class CachedFunctions:
+    """What the cache knows of the functions of one tree; with `lasting`, `learnt` collects what is to be saved."""
+
+    cache: Cache
+    key: bytes
+    lasting: bool
+    learnt: dict[str, bytes] = field(default_factory=dict)
+
+    def recall(self, path: str) -> bytes:
+        """Return what is kept of one file, b"" for nothing."""
+        return self.cache.load_functions(self.key, path)
+
+    def keep(self, path: str, known: bytes) -> None:
+        """Collect what is known of one file."""
+        self.learnt[path] = known
+
+
 def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
     """Return whose database this is, and of which version."""
     names = ("application_id", "user_version")
@@ -133,7 +173,8 @@ def _begin(connection: sqlite3.Connection) -> None:
         return
     if marks != (0, 0) or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise _Unusable("it is not of this version of pagelint")
-    connection.execute(_SCHEMA)
+    for table, columns in _TABLES.items():
+        connection.execute(f"CREATE TABLE {table} ({columns})")
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -173,6 +214,14 @@ def _inputs(options: Options) -> Iterator[tuple[str, bytes]]:
 
 def _digest(tree: str, stamps: bytes, state: bytes) -> bytes:
     return hashlib.blake2b(f"{tree} {len(stamps)}\n".encode() + stamps + state, digest_size=16).digest()
+
+
+def _path_bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _functions_digest(place: bytes, known: bytes) -> bytes:
+    return hashlib.blake2b(b"%d\n%s%s" % (len(place), place, known), digest_size=16).digest()
 
 
 def _decode(tree: object, digest: object, stamps: object, state: object) -> Entry | None:

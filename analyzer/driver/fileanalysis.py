@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import msgspec
@@ -26,7 +26,6 @@ from analyzer.checks.structural import (
     structural_words,
 )
 from analyzer.dataflow import (
-    Analysis,
     EntryState,
     Knowledge,
     Summary,
@@ -36,6 +35,18 @@ from analyzer.dataflow import (
     make_knowledge,
 )
 from analyzer.driver.contracts import entry_states, operation_summary
+from analyzer.driver.remembering import (
+    MEMO_FILES,
+    FileMemory,
+    Known,
+    Piece,
+    cut_piece,
+    digest,
+    encode_known,
+    file_memory,
+    moved_finding,
+    piece_key,
+)
 from analyzer.findings import Finding, Skipped
 from analyzer.ir import Function
 from analyzer.program import CallbackContract, OperationBinding, call_names, call_order, read_operations
@@ -43,7 +54,6 @@ from analyzer.rulespec import Model, Rule
 from analyzer.source import BINARY, AnalyzerError, SourceText, Tree, is_binary
 from analyzer.syntax import FunctionText, Outline, outline, parse_function
 
-MEMO_FILES = 256
 _FIRST_ENUMERATOR = re.compile(rb"\benum\b[^;{}()]*\{(?:\s|/\*.*?\*/)*([A-Z]\w*)\s*(?:=\s*0\s*)?[,}/]", re.DOTALL)
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 
@@ -97,13 +107,23 @@ class Setting:
     views: tuple[ViewSetting, ...] = ()
     contract_facet: str = "lock"
 
+    @cached_property
+    def digest(self) -> bytes:
+        """Return what stands for all of this but the tree."""
+        contracts = [
+            (key, replace(contract, pages={}, source=None), sorted(contract.pages.items()))
+            for key, contract in sorted(self.contracts.items())
+        ]
+        return digest((self.model, self.rules, contracts, self.contract_facet))
+
 
 class FileJob(msgspec.Struct, frozen=True):
     """One file to analyse.
 
     hits: names that matter and that the file mentions; summaries: those of other files, by name;
     bindings: (struct, field) by function, from other files; operations: joined summaries by field;
-    measure: functions of this file whose kept parameters are wanted.
+    measure: functions of this file whose kept parameters are wanted;
+    known: what an earlier process kept of its functions; keep: whether that is wanted of this one.
     """
 
     path: str
@@ -112,6 +132,8 @@ class FileJob(msgspec.Struct, frozen=True):
     bindings: dict[str, tuple[tuple[str, str], ...]]
     operations: dict[str, Summary]
     measure: frozenset[str] = frozenset()
+    known: bytes = b""
+    keep: bool = False
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -134,16 +156,8 @@ class FileResult(msgspec.Struct, frozen=True):
     kept: tuple[Kept, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     functions: int = 0
-
-
-@dataclass(frozen=True)
-class _Remembered:
-    """The analyses of one function and all that they depended on."""
-
-    setting: int
-    answers: Mapping[str, Summary | None]
-    entries: tuple[tuple[EntryState, ...], ...]
-    analyses: list[Analysis]
+    known: bytes = b""
+    """What a later process may begin with; not part of the result."""
 
 
 @dataclass
@@ -156,7 +170,8 @@ class _Lowered:
     definitions: dict[str, list[FunctionText]]
     zeros: Mapping[str, int]
     functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
-    analyses: dict[tuple[str, int], _Remembered] = field(default_factory=dict)
+    pieces: dict[int, Piece] = field(default_factory=dict)
+    piece_functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
 
 
 _MEMO: OrderedDict[tuple[str, bytes], _Lowered] = OrderedDict()
@@ -211,6 +226,24 @@ def functions_of(lowered: _Lowered, item: FunctionText, idioms: Idioms) -> tuple
     return known
 
 
+def _piece_of(lowered: _Lowered, item: FunctionText) -> Piece:
+    known = lowered.pieces.get(item.start)
+    if known is None:
+        known = lowered.pieces[item.start] = cut_piece(lowered.source, item)
+    return known
+
+
+def _piece_functions(lowered: _Lowered, item: FunctionText, idioms: Idioms) -> tuple[Function, ...]:
+    """Return a function's variants with offsets in its piece; raise SyntaxFailure when it cannot be parsed at all."""
+    known = lowered.piece_functions.get(item.start)
+    if known is None:
+        piece = _piece_of(lowered, item)
+        parsed = parse_function(piece.source, piece.item)
+        known = tuple(build_cfg(p, piece.source.path, idioms) for p in parsed)
+        lowered.piece_functions[item.start] = known
+    return known
+
+
 def analyse_file(setting: Setting, job: FileJob) -> FileResult:
     """Return the result of one job; what cannot be read or parsed is listed in `skipped`, nothing is raised."""
     try:
@@ -220,11 +253,16 @@ def analyse_file(setting: Setting, job: FileJob) -> FileResult:
     if is_binary(data):
         return FileResult(job.path, skipped=(_skip(job.path, None, None, BINARY),))
     lowered = lower_file(job.path, data)
-    whole = _FileAnalysis(setting, setting.views[0], job, lowered).run(first=True)
+    memory = file_memory(job.path)
+    memory.begin(job.known)
+    whole = _FileAnalysis(setting, setting.views[0], job, lowered, memory).run(first=True)
     for view in setting.views[1:]:
         if _concerns(view, job):
-            whole = _merge(whole, _FileAnalysis(setting, view, job, lowered).run(first=False))
-    return whole
+            whole = _merge(whole, _FileAnalysis(setting, view, job, lowered, memory).run(first=False))
+    if job.measure:
+        return whole
+    memory.end()
+    return msgspec.structs.replace(whole, known=encode_known(memory.used)) if job.keep and memory.used else whole
 
 
 def _concerns(view: ViewSetting, job: FileJob) -> bool:
@@ -248,7 +286,11 @@ def _skip(path: str, function: str | None, line: int | None, reason: str) -> Ski
 
 
 class _FileAnalysis:
-    def __init__(self, setting: Setting, view: ViewSetting, job: FileJob, lowered: _Lowered) -> None:
+    def __init__(
+        self, setting: Setting, view: ViewSetting, job: FileJob, lowered: _Lowered, memory: FileMemory
+    ) -> None:
+        self.memory = memory
+        self.context = digest((setting.digest, job.path, sorted(lowered.zeros.items()), job.operations))
         self.setting = setting
         self.view = view
         self.job = job
@@ -261,8 +303,10 @@ class _FileAnalysis:
         model = msgspec.structs.replace(view.model, constants={**lowered.zeros, **view.model.constants})
         self.knowledge: Knowledge = make_knowledge(model, self._summary_of, self._operation_of, self._keeps)
         self.skipped: list[Skipped] = []
-        self.asked: dict[str, Summary | None] = {}
-        self.analysed: dict[str, list[tuple[FunctionText, list[Analysis]]]] = {}
+        self.asked: set[str] = set()
+        self.asked_keeps: dict[tuple[str, int], bool | None] = {}
+        self.digests: dict[str, bytes] = {}
+        self.analysed: dict[str, list[tuple[FunctionText, Known]]] = {}
 
     def run(self, first: bool) -> FileResult:
         """Analyse the file in this view; the `first` view also answers what is not a matter of facets."""
@@ -275,11 +319,10 @@ class _FileAnalysis:
         candidates: list[Candidate] = []
         suspicions: list[Suspicion] = []
         for name in sorted(self.analysed):
-            for _, analyses in self.analysed[name]:
-                sights = [sight for analysis in analyses for sight in analysis.sights]
-                if sights:
-                    candidates += ask_rules(sights, self.view.rules, lowered.source, name)
-                    suspicions += ask_suspicions(sights, self.view.rules, lowered.source, name)
+            for item, known in self.analysed[name]:
+                above = _piece_of(lowered, item).first - 1
+                candidates += [Candidate(moved_finding(c.finding, above), c.asks) for c in known.candidates]
+                suspicions += [Suspicion(moved_finding(s.finding, above), s.results) for s in known.suspicions]
         if first:
             candidates += map(Candidate, self._structural_findings())
             for name in sorted(self.job.measure):
@@ -297,7 +340,7 @@ class _FileAnalysis:
             suspicions=tuple(suspicions),
             summaries=summaries,
             bindings=tuple(sorted({(b.function, b.struct, b.field) for b in self.bindings if b.function})),
-            kept=tuple(self.kept[name] for name in sorted(self.kept)),
+            kept=tuple(self.kept[name] for name in sorted(self.job.measure & self.kept.keys())),
             skipped=tuple(sorted(self.skipped, key=lambda s: s.sort_key)),
             functions=sum(len(v) for v in self.analysed.values()),
         )
@@ -391,49 +434,72 @@ class _FileAnalysis:
                 break
 
     def _analyse_name(self, name: str) -> None:
-        analysed: list[tuple[FunctionText, list[Analysis]]] = []
+        analysed: list[tuple[FunctionText, Known]] = []
         summaries: list[Summary] = []
         for item in self.lowered.definitions[name]:
-            try:
-                variants = functions_of(self.lowered, item, self.idioms)
-            except AnalyzerError as error:
-                self._skip_function(item, str(error))
-                summaries.append(Summary(name, self.job.path, opaque=True))
-                continue
-            except RecursionError:
-                self._skip_function(item, "nested too deeply")
-                summaries.append(Summary(name, self.job.path, opaque=True))
-                continue
-            analyses = self._analyse_variants(item, variants)
-            if any(analysis.bounded for analysis in analyses):
-                self._skip_function(item, "too many paths: the bound on steps was hit")
-            if unparsed := max((function.unparsed for function in variants), default=0):
-                self._skip_function(item, f"{unparsed} statement(s) could not be parsed")
-            if not item.is_macro and not self.lowered.source.data[item.body : item.end].rstrip().endswith(b"}"):
-                self._skip_function(item, "the file ends within it")
-            analysed.append((item, analyses))
-            summaries.append(join_summaries(name, [a.summary for a in analyses]))
+            known = self._known(item)
+            for reason in known.skipped:
+                self._skip_function(item, reason)
+            summaries.append(known.summary)
+            if known.analysed:
+                analysed.append((item, known))
         self.analysed[name] = analysed
         self.local[name] = self._promised(name) or join_summaries(name, summaries)
         self.joined.pop(name, None)
+        self.digests.pop(name, None)
 
-    def _analyse_variants(self, item: FunctionText, variants: tuple[Function, ...]) -> list[Analysis]:
-        """Analyse a function, or take what this process remembers when nothing it asked has another answer now."""
-        entries = tuple(self._entries(function) for function in variants)
-        known = self.lowered.analyses.get((self.view.name, item.start))
-        if (
-            known is not None
-            and known.setting == id(self.setting)
-            and known.entries == entries
-            and all(self._answer(name) == answer for name, answer in known.answers.items())
-        ):
-            return known.analyses
-        self.asked = {}
-        analyses = [analyse(f, self.knowledge, e) for f, e in zip(variants, entries, strict=True)]
-        self.lowered.analyses[(self.view.name, item.start)] = _Remembered(
-            id(self.setting), self.asked, entries, analyses
+    def _known(self, item: FunctionText) -> Known:
+        """Return what is remembered of a function, analysed anew when it or an answer to it is not what it was."""
+        piece = _piece_of(self.lowered, item)
+        callees = self.lowered.callees[item.name]
+        answers = [(name, told) for name in sorted(callees) if (told := self._answer_digest(name))]
+        key = piece_key(self.context, self.view.name, piece, answers, self._states_bound(item.name))
+        known = self.memory.recall(key)
+        if known is None or not self._still_answered(known):
+            known = self._analyse_item(item, callees)
+        self.memory.remember(key, known)
+        return known
+
+    def _still_answered(self, known: Known) -> bool:
+        return all(self._answer_digest(name) == told for name, told in known.others) and all(
+            self._keeps(name, self.job.path, position) == answer for name, position, answer in known.keeps
         )
-        return analyses
+
+    def _analyse_item(self, item: FunctionText, callees: frozenset[str]) -> Known:
+        opaque = Summary(item.name, self.job.path, opaque=True)
+        try:
+            variants = _piece_functions(self.lowered, item, self.idioms)
+        except AnalyzerError as error:
+            return Known(opaque, skipped=(str(error),), analysed=False)
+        except RecursionError:
+            return Known(opaque, skipped=("nested too deeply",), analysed=False)
+        self.asked, self.asked_keeps = set(), {}
+        analyses = [analyse(function, self.knowledge, self._entries(function)) for function in variants]
+        source, text = _piece_of(self.lowered, item).source, self.lowered.source.data[item.body : item.end]
+        skipped = []
+        if any(analysis.bounded for analysis in analyses):
+            skipped.append("too many paths: the bound on steps was hit")
+        if unparsed := max((function.unparsed for function in variants), default=0):
+            skipped.append(f"{unparsed} statement(s) could not be parsed")
+        if not item.is_macro and not text.rstrip().endswith(b"}"):
+            skipped.append("the file ends within it")
+        sights = [sight for analysis in analyses for sight in analysis.sights]
+        return Known(
+            join_summaries(item.name, [a.summary for a in analyses]),
+            ask_rules(sights, self.view.rules, source, item.name),
+            ask_suspicions(sights, self.view.rules, source, item.name),
+            tuple(skipped),
+            others=tuple((name, self._answer_digest(name)) for name in sorted(self.asked - callees)),
+            keeps=tuple((*asked, answer) for asked, answer in sorted(self.asked_keeps.items())),
+        )
+
+    def _answer_digest(self, name: str) -> bytes:
+        """Return what stands for the answer about a function, b"" for none."""
+        known = self.digests.get(name)
+        if known is None:
+            answer = self._answer(name)
+            known = self.digests[name] = digest(answer) if answer is not None else b""
+        return known
 
     def _promised(self, name: str) -> Summary | None:
         """Return what a callback's contract says of it when it may unlock on completion, which no code here shows."""
@@ -452,20 +518,21 @@ class _FileAnalysis:
         if entry not in self.skipped:
             self.skipped.append(entry)
 
+    def _states_bound(self, name: str) -> list[tuple[str, str]]:
+        """Return the operations whose contracts say what a function of this file starts with."""
+        return [] if not self._has_contract_facet or self.job.path.endswith(".h") else sorted(self._bound(name))
+
     def _entries(self, function: Function) -> tuple[EntryState, ...]:
-        bound = self._bound(function.name) if self._has_contract_facet and not self.job.path.endswith(".h") else set()
-        return (
-            entry_states(function, sorted(bound), self.setting.contracts, self.view.model, self.setting.contract_facet)
-            if bound
-            else ()
-        )
+        bound = self._states_bound(function.name)
+        if not bound:
+            return ()
+        return entry_states(function, bound, self.setting.contracts, self.view.model, self.setting.contract_facet)
 
     # -- what the solver asks
 
     def _summary_of(self, name: str, file: str) -> Summary | None:
-        answer = self._answer(name)
-        self.asked[name] = answer
-        return answer
+        self.asked.add(name)
+        return self._answer(name)
 
     def _answer(self, name: str) -> Summary | None:
         local = self.local.get(name)
@@ -491,7 +558,8 @@ class _FileAnalysis:
     def _keeps(self, name: str, file: str, position: int) -> bool | None:
         if name not in self.lowered.definitions:
             return None
-        return self._kept_here(name, position, frozenset())
+        answer = self.asked_keeps[name, position] = self._kept_here(name, position, frozenset())
+        return answer
 
     def _kept_here(self, name: str, position: int, seen: frozenset[str]) -> bool | None:
         """Tell what this file alone can: kept, not kept, or None when another file must be asked."""
@@ -521,7 +589,7 @@ class _FileAnalysis:
         passed: frozenset[tuple[str, int, int]] = frozenset()
         for item in self.lowered.definitions.get(name, ()):
             try:
-                for function in functions_of(self.lowered, item, self.idioms):
+                for function in _piece_functions(self.lowered, item, self.idioms):
                     more, further = kept_parameters(function, self.knowledge)
                     kept, passed = kept | more, passed | further
             except (AnalyzerError, RecursionError):

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import cast
+from typing import Protocol, cast
 
 import msgspec
 
@@ -39,6 +39,35 @@ SEARCH_BATCH = 400
 ANALYSIS_BATCH = 12
 
 Progress = Callable[[str, int, int], None]
+
+
+class FunctionStore(Protocol):
+    """What earlier runs know of the functions of each file: what `FileResult.known` gives and `FileJob.known` takes.
+
+    Results do not depend on it.
+    """
+
+    lasting: bool
+    """Whether what this run learns is wanted."""
+
+    def recall(self, path: str) -> bytes:
+        """Return what is kept of one file, b"" for nothing."""
+
+    def keep(self, path: str, known: bytes) -> None:
+        """Keep what is known of one file in place of what was."""
+
+
+class NoStore:
+    """Knows nothing and keeps nothing."""
+
+    lasting = False
+
+    def recall(self, path: str) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def keep(self, path: str, known: bytes) -> None:
+        """Keep nothing."""
 
 
 @dataclass
@@ -98,9 +127,11 @@ def update(
     all_files: Iterable[str],
     changed: Iterable[str],
     progress: Progress | None = None,
+    store: FunctionStore | None = None,
 ) -> Snapshot:
     """Return the snapshot of `tree`, from one in which only the `changed` files may be out of date."""
-    return _Update(snapshot.copy(), tree, knobs, workers, frozenset(all_files), progress).run(frozenset(changed))
+    known = store if store is not None else NoStore()
+    return _Update(snapshot.copy(), tree, knobs, workers, frozenset(all_files), progress, known).run(frozenset(changed))
 
 
 def _search(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
@@ -132,6 +163,7 @@ class _Update:
         workers: Workers,
         all_files: frozenset[str],
         progress: Progress | None,
+        store: FunctionStore,
     ) -> None:
         self.snapshot = snapshot
         self.tree = tree
@@ -140,6 +172,8 @@ class _Update:
         self.files = all_files
         self.sorted_files = sorted(all_files)
         self.progress = progress
+        self.store = store
+        self.recalled: set[str] = set()
         self.contract_model = contract_model()
         self.contracts = merge_contracts(read_contracts(tree), self.contract_model)
         self.by_name: dict[str, set[str]] = {}
@@ -294,6 +328,9 @@ class _Update:
             bound_before = {f: {k for v in t.values() for k in v} for f, t in self.bindings.items()}
             results = self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place)
             for done, result in enumerate(results, start=1):
+                if result.known:
+                    self.store.keep(result.path, result.known)
+                    result = msgspec.structs.replace(result, known=b"")
                 changed |= self._register(result)
                 if self.progress is not None:
                     self.progress(f"round {number + 1}", done, len(jobs))
@@ -378,7 +415,9 @@ class _Update:
                 elsewhere = {k for p, keys in self.bindings[name].items() if p != path for k in keys}
                 if elsewhere:
                     bindings[name] = tuple(sorted(elsewhere))
-        return FileJob(path, hits, summaries, bindings, {})
+        known = self.store.recall(path) if path not in self.recalled else b""
+        self.recalled.add(path)
+        return FileJob(path, hits, summaries, bindings, {}, known=known, keep=self.store.lasting)
 
     # -- questions that candidates ask of functions elsewhere
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from analyzer.driver.analysis import Analysis
-from analyzer.driver.cache import Cache, Entry, cache_key
-from analyzer.driver.fixpoint import Snapshot
+from analyzer.driver.cache import Cache, CachedFunctions, Entry, cache_key
+from analyzer.driver.fixpoint import FunctionStore, NoStore, Snapshot
 from analyzer.driver.images import Image, change_image, is_c
 from analyzer.driver.stamps import Stamps, changed_paths, take_stamps
 from analyzer.findings import Note, Skipped
@@ -60,12 +60,12 @@ class Trees:
             for folder, reason in stamps.unreadable
         ]
 
-        def bring_up_to_date(entry: Entry | None) -> Entry:
+        def bring_up_to_date(entry: Entry | None, store: FunctionStore) -> Entry:
             old = Stamps({}, {}) if entry is None or entry.stamps is None else entry.stamps
             snapshot = Snapshot() if entry is None else entry.snapshot
             changed = changed_paths(old, stamps, root) | _readable_again(snapshot, tree) if entry is not None else set()
             if entry is None or changed or old.files.keys() != stamps.files.keys():
-                snapshot = self.analysis.update(snapshot, tree, stamps.files, changed)
+                snapshot = self.analysis.update(snapshot, tree, stamps.files, changed, store=store)
             elif old.racy.keys() == stamps.racy.keys():
                 return entry
             return Entry("", snapshot, stamps)
@@ -76,28 +76,32 @@ class Trees:
         top = run_git(tree.repository, "rev-parse", "--absolute-git-dir").decode("utf-8", "surrogateescape").strip()
         name = run_git(tree.repository, "rev-parse", "--verify", f"{tree.revision}^{{tree}}").decode().strip()
 
-        def bring_up_to_date(entry: Entry | None) -> Entry:
+        def bring_up_to_date(entry: Entry | None, store: FunctionStore) -> Entry:
             if entry is not None and entry.tree == name:
                 return entry
             changes = _changes_between(tree, entry.tree, name) if entry is not None else None
             if entry is None or changes is None:
-                return Entry(name, self.analysis.update(Snapshot(), tree, frozenset(tree.files()), ()))
+                return Entry(name, self.analysis.update(Snapshot(), tree, frozenset(tree.files()), (), store=store))
             gone = {path for path, there in changes.items() if not there}
             files = (entry.snapshot.files - gone) | {path for path, there in changes.items() if there and is_c(path)}
-            return Entry(name, self.analysis.update(entry.snapshot, tree, files, changes))
+            return Entry(name, self.analysis.update(entry.snapshot, tree, files, changes, store=store))
 
         return self._through_cache(f"git {top}", name, bring_up_to_date)
 
-    def _through_cache(self, name: str, tree: str, bring_up_to_date: Callable[[Entry | None], Entry]) -> Snapshot:
+    def _through_cache(
+        self, name: str, tree: str, bring_up_to_date: Callable[[Entry | None, FunctionStore], Entry]
+    ) -> Snapshot:
         folder = self.analysis.options.cache_dir
         if folder is None:
-            return bring_up_to_date(None).snapshot
+            return bring_up_to_date(None, NoStore()).snapshot
         cache = Cache(folder)
         key = cache_key(name, self.analysis.options, self.analysis.knobs.with_tree)
         known = cache.load(key, tree)
-        entry = bring_up_to_date(known)
+        store = CachedFunctions(cache, key, lasting=True)
+        entry = bring_up_to_date(known, store)
         if entry is not known:
-            cache.save(key, entry)
+            cache.save(key, entry, store.learnt)
+        self.analysis.store = CachedFunctions(cache, key, lasting=False)
         self.analysis.notes += [Note(message=note) for note in cache.notes]
         return entry.snapshot
 
