@@ -4,7 +4,8 @@ Each block has a set of disjuncts, one per state key. A worklist in reverse
 postorder runs a block on each of its disjuncts and joins the results into the
 successors. When a block has more than `MAX_DISJUNCTS`, further ones are joined
 into one disjunct that is marked shaky: it keeps the analysis going, and no
-finding rests on it. When the fixpoint stands, every block is run once more on
+finding rests on it; `Analysis.lumped` says so where it concerned a page that the
+function had to give back. When the fixpoint stands, every block is run once more on
 its final disjuncts, and only then is anything reported, so that no finding
 comes from a state that was only passed through.
 """
@@ -73,11 +74,16 @@ class Exit:
 
 @dataclass
 class Analysis:
-    """The result for one function: what it does to callers, what was seen, and whether the bound was hit."""
+    """The result for one function: what it does to callers, and what was seen.
+
+    bounded: there were too many steps, and nothing is known; lumped: there were too many disjuncts, and what follows
+    from some in which a page was held was not looked for.
+    """
 
     summary: Summary
     sights: list[Sight] = field(default_factory=list)
     bounded: bool = False
+    lumped: bool = False
 
 
 def analyse(function: Function, knowledge: Knowledge, entries: tuple[EntryState, ...] = ()) -> Analysis:
@@ -99,6 +105,7 @@ class _Solver:
         self.waiting: set[tuple[int, object]] = set()
         self.serial = 0
         self.bounded = False
+        self.lumped = False
         self.tested: dict[tuple[int, int], frozenset[object]] = {}
         self.exits: list[Exit] = []
         self.released: set[tuple[Value, int]] = self.transfer.released
@@ -124,7 +131,7 @@ class _Solver:
                     self._run_block(number, state.copy(), final=True)
             sights += self._judge_exits()
         summary = self._summarise()
-        return Analysis(summary, sights, self.bounded)
+        return Analysis(summary, sights, self.bounded, self.lumped)
 
     def _enter(self) -> None:
         start = State()
@@ -176,6 +183,7 @@ class _Solver:
 
     def _give_up(self, state: State) -> State:
         """Return the state in which everything over the bound is lumped together."""
+        self.lumped = self.lumped or (not state.shaky and any(item.acquired for item in state.objects.values()))
         state.shaky = True
         state.objects = {}
         return state
@@ -215,7 +223,9 @@ class _Solver:
             after: list[State] = []
             for one in states:
                 after.extend(self.transfer.run(one, instruction))
-            states = after if len(after) <= 2 * MAX_DISJUNCTS else after[: 2 * MAX_DISJUNCTS]
+            states = after[: 2 * MAX_DISJUNCTS]
+            if over := list(map(self._give_up, after[2 * MAX_DISJUNCTS :])):
+                states.append(over[0])
             if not states:
                 return
         for one in states:

@@ -54,6 +54,8 @@ from analyzer.rulespec import Model, Rule
 from analyzer.source import BINARY, AnalyzerError, SourceText, Tree, is_binary
 from analyzer.syntax import FunctionText, Outline, outline, parse_function
 
+IN_PART = "many paths: what follows from them was not all followed"
+"""Why a function is named that was analysed, but not in every state that it can be in."""
 _FIRST_ENUMERATOR = re.compile(rb"\benum\b[^;{}()]*\{(?:\s|/\*.*?\*/)*([A-Z]\w*)\s*(?:=\s*0\s*)?[,}/]", re.DOTALL)
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 
@@ -479,6 +481,8 @@ class _FileAnalysis:
         skipped = []
         if any(analysis.bounded for analysis in analyses):
             skipped.append("too many paths: the bound on steps was hit")
+        elif any(analysis.lumped for analysis in analyses):
+            skipped.append(IN_PART)
         if unparsed := max((function.unparsed for function in variants), default=0):
             skipped.append(f"{unparsed} statement(s) could not be parsed")
         if not item.is_macro and not text.rstrip().endswith(b"}"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from analyzer.checks.documents import document_findings, may_add_operations, struct_changes
 from analyzer.driver.analysis import Analysis
 from analyzer.driver.comparing import FileChange, FileImage, compare_findings
+from analyzer.driver.fileanalysis import IN_PART
 from analyzer.driver.fixpoint import Snapshot, contract_model, findings_of, skipped_of, suspicions_of
 from analyzer.driver.places import C_SUFFIXES
 from analyzer.driver.suspicions import confirmed
@@ -131,7 +132,8 @@ def _confirmed(
     """Return the suspicions of one file that the change brought."""
     old = suspicions_of(before.snapshot, change.before.path)
     new = [f for f in suspicions_of(after.snapshot, change.after.path) if f.finding.rule in analysis.choice.rules]
-    unread = frozenset(s.function for s in skipped_of(before.snapshot, change.before.path) if s.function is not None)
+    skipped = skipped_of(before.snapshot, change.before.path)
+    unread = frozenset(s.function for s in skipped if s.function is not None and s.reason != IN_PART)
     return confirmed(old, new, change, touched, known, unread) if new else []
 
 

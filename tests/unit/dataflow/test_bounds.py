@@ -1,0 +1,54 @@
+"""What goes beyond a bound is said: a function in which held pages were lumped together does not look clean."""
+
+from pathlib import Path
+
+import pytest
+
+from analyzer.cfg import build_cfg
+from analyzer.dataflow import Analysis, analyse, make_knowledge
+from analyzer.driver.fileanalysis import idioms_of
+from analyzer.rulespec import load_model
+from analyzer.source import SourceText
+from analyzer.syntax import outline, parse_function
+from tests.cli.running import report, write_tree
+
+MODEL = load_model()
+KNOWLEDGE = make_knowledge(MODEL.select(None), lambda *_: None, lambda *_: None, lambda *_: False)
+
+
+def many_pages(count: int, call: str) -> str:
+    """Return a function in which any of `count` pages may have met `call`, and is given back in the end."""
+    pages = [f"p{number}" for number in range(count)]
+    heads = ", ".join(f"struct page *{page}, int n{page}" for page in pages)
+    takes = "".join(f"\tif (n{page})\n\t\t{call}({page});\n" for page in pages)
+    gives = "".join(f"\tif (n{page})\n\t\tunlock_page({page});\n" for page in pages) if call == "lock_page" else ""
+    return f"void demo_many({heads})\n{{\n{takes}{gives}}}\n"
+
+
+def analysis_of(text: str) -> Analysis:
+    source = SourceText("demo.c", text.encode())
+    parsed = parse_function(source, outline(source).functions[0])
+    return analyse(build_cfg(parsed[0], "demo.c", idioms_of(MODEL)), KNOWLEDGE)
+
+
+@pytest.mark.parametrize(
+    ("count", "call", "lumped"), [(2, "lock_page", False), (6, "lock_page", True), (6, "f", False)]
+)
+def test_lumped_states_are_told_of_when_a_page_was_held(count: int, call: str, lumped: bool) -> None:
+    analysis = analysis_of(many_pages(count, call))
+
+    assert (analysis.lumped, analysis.bounded) == (lumped, False)
+
+
+def test_what_one_block_splits_too_often_is_told_of_too() -> None:
+    tries = "".join(f"x |= trylock_page(q[{n}]);" for n in range(8))
+
+    assert analysis_of(f"int f(int x, struct page **q) {{ {tries} return x; }}").lumped
+
+
+def test_function_that_was_followed_in_part_is_named(tmp_path: Path) -> None:
+    found = report("scan", write_tree(tmp_path, {"demo.c": many_pages(6, "lock_page")}))
+
+    assert [(s["function"], s["reason"]) for s in found["skipped"]] == [
+        ("demo_many", "many paths: what follows from them was not all followed")
+    ]
