@@ -36,6 +36,8 @@ from analyzer.source import Look, Tree, look_for_texts, search_definitions, sear
 MAX_ROUNDS = 24
 MAX_QUESTION_ROUNDS = 5
 SEARCH_BATCH = 400
+PUBLIC = "include/"
+"""The folder of the headers that a whole kernel shares."""
 ANALYSIS_BATCH = 12
 
 Progress = Callable[[str, int, int], None]
@@ -180,11 +182,14 @@ class _Update:
         self.summaries: dict[str, dict[str, tuple[Summary, ...]]] = {}
         self.bindings: dict[str, dict[str, set[tuple[str, str]]]] = {}
         self.pending: set[str] = set()
+        self.doubtful: set[str] = set()
+        """Names that conditions ask about, and that stand in files which may define them and are not what they were."""
 
     def run(self, changed: frozenset[str]) -> Snapshot:
         snapshot = self.snapshot
         present = changed & self.files
         for path in changed | (snapshot.files - self.files):
+            self._doubt(path)
             snapshot.hits.pop(path, None)
             snapshot.unread.pop(path, None)
             if path not in present:
@@ -195,6 +200,8 @@ class _Update:
             for name in names:
                 self.by_name.setdefault(name, set()).add(path)
         self._look_up(snapshot.searched, sorted(present), record=False)
+        for path in present:
+            self._doubt(path)
         self._unask(sorted(present))
         for path in present - snapshot.hits.keys():
             self._forget(path)
@@ -283,20 +290,32 @@ class _Update:
             return ""
         prefixes = {_folder(path) for path in definers}
         prefix = next(iter(prefixes)) if len(prefixes) == 1 else ""
-        return "" if prefix in ("/", "include/") or prefix.startswith("include/") else prefix
+        return "" if prefix == "/" or prefix.startswith(PUBLIC) else prefix
+
+    def _doubt(self, path: str) -> None:
+        if _may_define(path):
+            self.doubtful |= self.snapshot.hits.get(path, frozenset()) & self._condition_names()
 
     def _fit_model(self) -> Model:
+        """Return the model of this tree's generation.
+
+        What a change may have made another answer is asked again; when it has, nothing that was found holds any more.
+        """
         conditions = self.knobs.model.conditions
         if not self.knobs.with_tree:
             return self.knobs.model.select(None)
         known = self.snapshot.conditions
-        missing = sorted(c for c in conditions if c not in known)
+        before = dict(known)
+        missing = sorted(c for c in conditions if c not in known or condition_names([c]) & self.doubtful)
         if missing:
             names = condition_names(missing)
             files_by_name = {n: sorted(p for p in self.by_name.get(n, ()) if _may_define(p)) for n in names}
             facts = TreeFacts(self.tree, files_by_name)
             for condition in missing:
                 known[condition] = facts.holds(condition)
+        if any(known[condition] != answer for condition, answer in before.items() if condition in conditions):
+            self.snapshot.results.clear()
+            self.snapshot.kept.clear()
         return self.knobs.model.select(known.__getitem__)
 
     # -- the fixpoint
@@ -502,7 +521,7 @@ def _nearest(path: str, defined: Mapping[str, object]) -> list[str]:
         near = sorted(p for p in defined if p.startswith(prefix))
         if near and prefix != "/":
             return near
-    public = sorted(p for p in defined if p.startswith("include/"))
+    public = sorted(p for p in defined if p.startswith(PUBLIC))
     return public or sorted(defined)
 
 
