@@ -49,7 +49,6 @@ MAX_INSTRUCTIONS = 200
 """A longer block is cut in two, so that what is dead can be forgotten in between."""
 RECURSION = 60_000
 
-_COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 _STOPPED: Terminator = Stop(-1)
 
 

@@ -1,7 +1,7 @@
 """What the solver may ask about the world outside a function: the model and other functions' summaries."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from analyzer.dataflow.summary import Summary
 from analyzer.rulespec import ANY, CallPattern, Event, Facet, Model
@@ -19,7 +19,6 @@ class Knowledge:
     model: Model
     events: Mapping[str, tuple[tuple[CallPattern, Event], ...]]
     field_events: Mapping[str, tuple[tuple[CallPattern, Event], ...]]
-    reads: Mapping[str, tuple[Event, ...]]
     writes: Mapping[str, tuple[Event, ...]]
     compares: Mapping[str, tuple[Event, ...]]
     same: Mapping[str, tuple[CallPattern, ...]]
@@ -31,7 +30,6 @@ class Knowledge:
     summary_of: Callable[[str, str], Summary | None]
     operation_of: Callable[[str], Summary | None]
     keeps: Callable[[str, str, int], bool | None]
-    tracked: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def facets(self) -> tuple[Facet, ...]:
@@ -48,7 +46,7 @@ def make_knowledge(
     """Index a model for the solver."""
     events: dict[str, list[tuple[CallPattern, Event]]] = {}
     field_events: dict[str, list[tuple[CallPattern, Event]]] = {}
-    accesses: dict[str, dict[str, list[Event]]] = {"reads": {}, "writes": {}, "compares": {}}
+    accesses: dict[str, dict[str, list[Event]]] = {"writes": {}, "compares": {}}
     for event in model.events:
         for pattern in event.calls:
             (field_events if pattern.indirect else events).setdefault(pattern.callee, []).append((pattern, event))
@@ -63,7 +61,6 @@ def make_knowledge(
         model=model,
         events={k: tuple(v) for k, v in events.items()},
         field_events={k: tuple(v) for k, v in field_events.items()},
-        reads={k: tuple(v) for k, v in accesses["reads"].items()},
         writes={k: tuple(v) for k, v in accesses["writes"].items()},
         compares={k: tuple(v) for k, v in accesses["compares"].items()},
         same=_by_callee(model.same),

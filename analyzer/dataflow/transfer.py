@@ -8,7 +8,7 @@ remembered as a receiver of the page, so that a leak is only claimed once it is
 known that no receiver keeps it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from analyzer.dataflow.knowledge import Knowledge
 from analyzer.dataflow.observe import Sight, receivers, unwind
@@ -214,11 +214,7 @@ class Transfer:
         held = state.objects.get(value)
         if held is not None and isinstance(key, tuple):  # into an array: one of many now
             state.objects[value] = held._replace(escaped=True)
-        self._access(state, address, self.knowledge.writes)
-
-    def _access(self, state: State, address: Value, table: Mapping[str, tuple[Event, ...]]) -> None:
-        """Let a read or write of a field be the events that the model makes of it."""
-        for event in table.get(address[2], ()) if address[0] == "A" else ():
+        for event in self.knowledge.writes.get(address[2], ()) if address[0] == "A" else ():
             self.apply(
                 state, address[1], event.facet, event.name, event.requires, event.to, event.only_from, event.text
             )

@@ -6,7 +6,7 @@ functions that stand whole in the hunks are analysed.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -32,8 +32,6 @@ from analyzer.patch import (
     read_messages,
 )
 from analyzer.source import AnalyzerError, WorkersLost
-
-Touched = Sequence[tuple[str | None, str | None]]
 
 
 @dataclass(frozen=True)

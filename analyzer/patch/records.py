@@ -284,10 +284,3 @@ class Applied:
             if change.new_path == path and line in change.post_lines:
                 return change.post_lines[line]
         return None
-
-    def removed_mail_line(self, path: str, line: int) -> int | None:
-        """Return the mail line that shows `line` of the pre-image; None outside the hunks."""
-        for change in self.changes:
-            if change.old_path == path and line in change.pre_lines:
-                return change.pre_lines[line]
-        return None

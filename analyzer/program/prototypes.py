@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from analyzer.program.blanking import blank_comments, blank_directives
-from analyzer.source import SourceText, SyntaxFailure
-from analyzer.syntax import Outline
+from analyzer.source import SyntaxFailure
 
 
 @dataclass(frozen=True)
@@ -31,16 +30,6 @@ class Prototype:
     return_type: str
     parameters: tuple[tuple[str, str], ...]
     variadic: bool = False
-
-
-@dataclass(frozen=True)
-class IndexedPrototype:
-    """A prototype and where it stands; `is_definition` when a body follows it."""
-
-    prototype: Prototype
-    file: str
-    line: int
-    is_definition: bool
 
 
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\.\.\.|\d\w*|[^\s\w]")
@@ -80,26 +69,6 @@ def prototype_of(text: str) -> Prototype:
     name = declarator if _WORD.match(declarator) else _pointer_name(declarator)
     parameters, variadic = _parameters(tokens[at + 1])
     return Prototype(name, _type_text(tokens[:at]), parameters, variadic)
-
-
-def index_prototypes(outline: Outline) -> tuple[IndexedPrototype, ...]:
-    """Return the prototypes of a file's declarations and definitions, in file order.
-
-    Functions that a macro makes (`SYSCALL_DEFINE1(...)`) have no prototype in the
-    text and are left out, as is a declaration that `prototype_of` refuses.
-    """
-    pieces = [(p.start, p.end, False) for p in outline.prototypes]
-    pieces += [(f.start, f.body, True) for f in outline.functions]
-    read = (_read_piece(outline.source, *piece) for piece in sorted(pieces))
-    return tuple(prototype for prototype in read if prototype is not None)
-
-
-def _read_piece(source: SourceText, start: int, end: int, is_definition: bool) -> IndexedPrototype | None:
-    try:
-        prototype = prototype_of(source.data[start:end].decode("utf-8", "replace"))
-    except SyntaxFailure:
-        return None
-    return IndexedPrototype(prototype, source.path, source.position(start)[0], is_definition)
 
 
 def _group(tokens: _Tokens) -> list[str]:

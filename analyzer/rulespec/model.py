@@ -71,7 +71,7 @@ class View(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A call or access that reads or changes a facet.
+    """A call or access that asks for or changes a facet.
 
     to / otherwise: the facet's value after the event when its result condition holds / does not ("" = unchanged).
     requires: the value that the facet must have before it ("" = any); what a caller must bring.
@@ -85,7 +85,6 @@ class Event(msgspec.Struct, frozen=True):
     requires: str = ""
     when: ResultCondition = ResultCondition()
     calls: tuple[CallPattern, ...] = ()
-    reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     compares: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
@@ -143,7 +142,6 @@ class Model(msgspec.Struct, frozen=True):
     pure: frozenset[str] = frozenset()
     stable: frozenset[str] = frozenset()
     """Calls that give the same answer for the same arguments as long as the function runs."""
-    generated: Mapping[str, tuple[str, ...]] = {}
     iterator_targets: Mapping[str, tuple[int, ...]] = {}
 
     def bits(self, name: str) -> str:
@@ -194,18 +192,18 @@ class Model(msgspec.Struct, frozen=True):
         unless that other one is the access to a field, which has no name to look for.
         """
         wanted = frozenset(facets)
-        accessed = {e.facet for e in self.events if e.reads or e.writes or e.compares}
+        accessed = {e.facet for e in self.events if e.writes or e.compares}
         events = (e for e in self.events if e.facet in wanted and (not e.only_from or e.facet in accessed))
         return frozenset(pattern.name for event in events for pattern in event.calls) - self.pure
 
 
 _EVENT_KEYS = frozenset(
-    {"name", "facet", "to", "otherwise", "from", "requires", "when", "calls", "reads", "writes", "compares"}
+    {"name", "facet", "to", "otherwise", "from", "requires", "when", "calls", "writes", "compares"}
     | {"if", "without-tree", "text", "note"}
 )
 _TOP_KEYS = frozenset(
     {"facet", "view", "event", "same", "handover", "result", "constants", "error-pointers", "false-friends"}
-    | {"idioms", "generated", "iterators", "note", "pure", "types", "stable"}
+    | {"idioms", "iterators", "note", "pure", "types", "stable"}
 )
 _IDIOM_KEYS = ("transparent", "noreturn", "assertion", "negated-assertion", "warning", "ignored")
 _CONDITION = re.compile(r"(defines|lacks|returns|parameters|mentions|silent) \S+( \S.*)?$")
@@ -352,10 +350,6 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
     error_table = reader.table(document.get("error-pointers", {}), "error-pointers")
     for name in error_table:
         errors.setdefault(name, set()).update(reader.words(error_table, name, "error-pointers"))
-    generated = dict(model.generated)
-    generated_table = reader.table(document.get("generated", {}), "generated")
-    for name in generated_table:
-        generated[name] = reader.words(generated_table, name, "generated")
 
     def merged(old: frozenset[str], key: str) -> frozenset[str]:
         return old | frozenset(reader.words(idioms, key, "idioms"))
@@ -381,7 +375,6 @@ def read_model(document: Mapping[str, object], file: str, base: Model | None = N
         negated_assertion=merged(model.negated_assertion, "negated-assertion"),
         warning=merged(model.warning, "warning"),
         ignored=merged(model.ignored, "ignored"),
-        generated=generated,
         iterator_targets=iterators,
     )
 
@@ -456,7 +449,6 @@ def _read_event(reader: _Reader, table: Mapping[str, object], key: str, facets: 
         requires=reader.text(table, "requires", key, ""),
         when=when,
         calls=calls,
-        reads=reader.fields(table, "reads", key),
         writes=reader.fields(table, "writes", key),
         compares=reader.fields(table, "compares", key),
         conditions=reader.conditions(table, key),

@@ -121,7 +121,7 @@ def test_a_deletion_touches_an_empty_range() -> None:
 def test_lines_of_the_mail_are_found_from_both_sides() -> None:
     result = applied(HEAD + "@@ -2,3 +2,3 @@\n line 2;\n-line 3;\n+new;\n line 4;\n", numbered(1, 9))
     assert [result.mail_line("mm/demo.c", line) for line in (1, 2, 3, 4, 5)] == [None, 4, 6, 7, None]
-    assert result.removed_mail_line("mm/demo.c", 3) == 5
+    assert result.changes[0].pre_lines[3] == 5
 
 
 def test_fragments_mark_what_is_known() -> None:

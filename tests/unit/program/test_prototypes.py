@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.program.prototypes import Prototype, index_prototypes, prototype_of
-from analyzer.source import SourceText, SyntaxFailure
-from analyzer.syntax import outline
+from analyzer.program.prototypes import Prototype, prototype_of
+from analyzer.source import SyntaxFailure
 
 
 @pytest.mark.parametrize(
@@ -97,32 +96,3 @@ def test_no_text_raises_anything_but_syntax_failure(text: str) -> None:
             prototype_of(candidate)
         except SyntaxFailure:
             continue
-
-
-FILE = b"""\
-struct page;
-int declared(struct page *page, int nr);
-
-SYSCALL_DEFINE1(made, int, fd)
-{
-	return 0;
-}
-
-static struct page *
-defined(void)
-{
-	int declared_inside(void);
-	return NULL;
-}
-"""
-
-
-def test_index_has_declarations_and_definitions_in_file_order() -> None:
-    index = index_prototypes(outline(SourceText("mm/demo.c", FILE)))
-
-    assert [(p.prototype.name, p.file, p.line, p.is_definition) for p in index] == [
-        ("declared", "mm/demo.c", 2, False),
-        ("defined", "mm/demo.c", 9, True),
-    ]
-    assert index[0].prototype.parameters == (("struct page *", "page"), ("int", "nr"))
-    assert index[1].prototype.return_type == "struct page *"
