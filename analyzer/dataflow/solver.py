@@ -659,7 +659,7 @@ class _Solver:
         text, place = "", None
         if item.trail is not None:
             text = item.trail.text
-            # no offset: a callee that only moved must not have to change its callers
+            # no offset: an edit that only moves things must not change what callers are told
             place = item.trail.place or ("", 0, self.function.name)
         return [Effect(path, changes, stored, item.escaped, text, place, receivers(item.trail)[:8])]
 

@@ -335,7 +335,7 @@ class _Update:
             self.bindings.get(function, {}).pop(path, None)
         for function, struct, operation in result.bindings:
             self.bindings.setdefault(function, {}).setdefault(path, set()).add((struct, operation))
-        return {n for n in before.keys() | after.keys() if _says_else(before.get(n), after.get(n))}
+        return {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
 
     def _iterate(self) -> None:
         for number in range(MAX_ROUNDS):
@@ -484,24 +484,6 @@ def _place(job: FileJob) -> str:
 def _may_define(path: str) -> bool:
     """Tell whether a file can define what a whole kernel uses: any header, or a file outside the leaf folders."""
     return path.endswith(".h") or path.count("/") <= 1
-
-
-def _says_else(before: tuple[Summary, ...] | None, after: tuple[Summary, ...] | None) -> bool:
-    """Tell whether summaries differ in more than the lines on which things happen, which every edit above moves.
-
-    A trace through a caller that is not analysed again may so name a line of before the edit.
-    """
-    if before is None or after is None or len(before) != len(after):
-        return before != after
-    return before != after and list(map(_placeless, before)) != list(map(_placeless, after))
-
-
-def _placeless(summary: Summary) -> Summary:
-    cases = tuple(
-        msgspec.structs.replace(case, effects=tuple(msgspec.structs.replace(e, place=None) for e in case.effects))
-        for case in summary.cases
-    )
-    return msgspec.structs.replace(summary, cases=cases)
 
 
 def _by_name(summaries: Iterable[Summary]) -> dict[str, tuple[Summary, ...]]:

@@ -85,6 +85,39 @@ def test_a_damaged_file_is_begun_anew(tree: Path, tmp_path: Path, damage: bytes 
     assert names(tree, cache) == ["in_a"]
 
 
+def rows(cache: Path) -> dict[bytes, bytes]:
+    with sqlite3.connect(cache / "snapshots.db") as connection:
+        found = dict(connection.execute("SELECT path, known FROM functions").fetchall())
+    connection.close()
+    return found
+
+
+def test_what_is_known_of_functions_is_kept_by_file(tree: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    names(tree, cache)
+    before = rows(cache)
+    (tree / "b.c").write_text(LEAKING.replace("demo_read", "in_b"))
+    names(tree, cache)
+
+    assert before.keys() == {b"a.c", b"b.c"} == rows(cache).keys()
+    assert {path for path, known in rows(cache).items() if known != before[path]} == {b"b.c"}
+
+
+@pytest.mark.parametrize("digest", ["digest", "x'00'"], ids=["with another's digest", "with no digest"])
+def test_damage_to_what_is_known_of_functions_changes_no_answer(tree: Path, tmp_path: Path, digest: str) -> None:
+    cache = tmp_path / "cache"
+    names(tree, cache)
+    with sqlite3.connect(cache / "snapshots.db") as connection:
+        connection.execute(f"UPDATE functions SET known = x'78017801', digest = {digest}")
+    connection.close()
+    (tree / "a.c").write_text("\n\n" + (tree / "a.c").read_text())
+    done = pagelint("scan", tree, "--verbose", cache=cache)
+
+    assert done.exit_code == 1
+    assert "in_a" in report("scan", tree, cache=cache)["findings"][0]["function"]
+    assert "a damaged entry of the cache was not used" in done.stderr
+
+
 def test_a_foreign_database_is_not_trusted(tree: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
