@@ -488,7 +488,7 @@ class _Solver:
             "from-memory": from_memory(value),
             "collected": (value[1] if value[0] == "x" else value) in self.transfer.lost,
             "maybe-alias": self.transfer.maybe_alias(leaving.state, value),
-            "returned": path == ("ret",),
+            "returned": path == ("ret",) or path == (leaving.argument,),
             "through-field": path is not None and len(path) > 1,
             "by-callee": item.trail is not None and item.trail.place is not None,
             "settled-elsewhere": self._settled_elsewhere(leaving, value, index),

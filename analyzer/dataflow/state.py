@@ -152,8 +152,26 @@ class State:
             known = self.bit(value[2], flag)
             if known is not None:
                 return known == truth
+            if truth and not self.assume_mask(value[2], POSITIVE | NEGATIVE):
+                return False
             value = ("o", "&", value[2], flag)
         return self.assume_mask(value, POSITIVE | NEGATIVE if truth else ZERO)
+
+    def unequal(self, value: Value) -> set[Value]:
+        """Return the constants that a value was found not to be."""
+        return {
+            operand
+            for fact, mask in self.facts.items()
+            if mask == ZERO and fact[0] == "o" and fact[1] == "==" and value in fact[2:]
+            for operand in fact[2:]
+            if operand[0] in ("c", "k")
+        }
+
+    def differs(self, value: Value, constant: Value) -> bool:
+        """Tell whether a value is surely not a constant."""
+        if value[0] in ("c", "k"):
+            return value != constant and (value[0] == constant[0] or not self.mask(value) & self.mask(constant))
+        return self.facts.get(equality(value, constant)) == ZERO
 
     def set_bits(self, value: Value) -> set[str]:
         """Return the named bits that are known to be set in a value."""
@@ -182,7 +200,7 @@ class State:
                 return True
             return False if sides == [False, False] else None
         if value[0] == "k" and flag_name(flag):
-            return str(value[1]) in flag_name(flag).split("|")  # differently named bits are different bits
+            return bool(named_bits(value) & named_bits(flag))  # differently named bits are different bits
         known = self.facts.get(("o", "&", value, flag))
         if known is not None:
             return None if known & ZERO and known != ZERO else known != ZERO
@@ -216,7 +234,7 @@ class State:
                 return self.assume(left, truth)
         if right[0] == "k" and left[0] in ("c", "k"):
             return not truth
-        relation: Value = ("o", "==", left, right) if repr(left) <= repr(right) else ("o", "==", right, left)
+        relation = equality(left, right)
         known = self.facts.get(relation, ZERO | POSITIVE) & (POSITIVE if truth else ZERO)
         if not known:
             return False
@@ -300,6 +318,11 @@ class State:
         return (self.shaky, frozenset((v, o.key) for v, o in objects.items()), names)
 
 
+def equality(left: Value, right: Value) -> Value:
+    """Return the value of `left == right` in the one order that facts are kept in."""
+    return ("o", "==", left, right) if repr(left) <= repr(right) else ("o", "==", right, left)
+
+
 def _as_one(left: Object, right: Object) -> Object:
     """Return the history of one page that went under two names.
 
@@ -366,6 +389,9 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
         disagreements[merged] = mask
         for flag in old.set_bits(value) & new.set_bits(other_value):
             disagreements[("o", "&", merged, ("k", flag))] = POSITIVE | NEGATIVE
+        for constant in old.unequal(value) | new.unequal(other_value):
+            if old.differs(value, constant) and new.differs(other_value, constant):
+                disagreements[equality(merged, constant)] = ZERO
     facts: dict[Value, int] = {}
     for value, mask in old.facts.items():
         if value in disagreements:
@@ -404,7 +430,7 @@ def _join_heaps(
 def named_bits(value: Value) -> set[str]:
     """Return the named bits that are surely set in a value built with `|`."""
     if value[0] == "k":
-        return {str(value[1])}
+        return set(str(value[1]).split("|"))
     if value[0] == "o" and value[1] == "|":
         return named_bits(value[2]) | named_bits(value[3])
     return set()

@@ -22,6 +22,7 @@ from analyzer.dataflow.values import (
     Value,
     contains,
     depth,
+    flag_name,
     flag_value,
     replace_value,
     root,
@@ -157,6 +158,8 @@ class Transfer:
                 return ("c", int({"==": a == b, "!=": a != b, "<": a < b, ">": a > b, "<=": a <= b, ">=": a >= b}[op]))
         if op == "|" and FALSE_VALUE in (left, right):
             return right if left == FALSE_VALUE else left
+        if op == "|" and flag_name(left) and flag_name(right):
+            return flag_value(f"{flag_name(left)}|{flag_name(right)}")
         if op in _COMMUTATIVE and left[0] in ("c", "k") and right[0] not in ("c", "k"):
             left, right = right, left
         return self._bounded(("o", op, left, right))
@@ -409,7 +412,8 @@ class Transfer:
                 state.assume_mask(arguments[0], NEGATIVE | ZERO)
             state.env[call.result] = arguments[0] if same else ("o", kind, arguments[0])
             return [state]
-        if name in knowledge.model.stable and arguments:
+        stable = name in knowledge.model.stable and bool(arguments)
+        if stable and name not in knowledge.events:
             state.env[call.result] = self._bounded(("o", f"call {name}", *arguments))
             return [state]
         for pattern in knowledge.same.get(name, ()):
@@ -420,8 +424,9 @@ class Transfer:
             name, indirect = "", True
         else:
             indirect = not name
-        result: Value = ("r", call.at)
-        self.retire(state, result)
+        result: Value = self._bounded(("o", f"call {name}", *arguments)) if stable else ("r", call.at)
+        if not stable:
+            self.retire(state, result)
         possible = knowledge.result_masks.get(name, ANY)
         if possible != ANY:
             state.facts[result] = possible

@@ -1,7 +1,7 @@
 """Symbolic values: what a C expression is, written as nested tuples.
 
     ("c", n)            the number n
-    ("k", NAME)         a named constant whose number is not known; "-NAME" is its negative
+    ("k", NAME)         a named constant whose number is not known; "-NAME" is its negative, "A|B" several bits
     ("p", name)         what a parameter held on entry
     ("g", name)         what a global variable held on entry
     ("l", base, key)    what stood on entry in field `key` of the object at `base` ("*" for `*base`)
@@ -93,12 +93,8 @@ def flag_name(value: Value) -> str:
 
 
 def flag_value(name: str) -> Value:
-    """Return the value of `A|B` in the one order that facts are kept in."""
-    first, *rest = name.split("|")
-    value: Value = ("k", first)
-    for other in rest:
-        value = ("o", "|", value, ("k", other))
-    return value
+    """Return the value of `A|B`, in the one order that facts are kept in."""
+    return ("k", "|".join(sorted(set(name.split("|")))))
 
 
 def root(value: Value) -> Value:
