@@ -25,6 +25,10 @@ ROUND = "(round)"
 """Event name of a trail step that says that a loop went round."""
 
 
+_BITS = ("&", "0 or &")
+"""Operators of facts about bits: a bit of the mask is set or not; one is set unless the value is zero."""
+
+
 class Trail(NamedTuple):
     """What happened to an object, newest first."""
 
@@ -174,15 +178,21 @@ class State:
         return self.facts.get(equality(value, constant)) == ZERO
 
     def set_bits(self, value: Value) -> set[str]:
-        """Return the named bits that are known to be set in a value."""
+        """Return the named bits of which at least one is known to be set in a value, each as `A` or `A|B`."""
         found = named_bits(value)
-        if value[0] in ("j", "o"):
+        if value[0] in ("j", "o", "r"):
             found |= {
                 str(fact[3][1])
                 for fact, mask in self.facts.items()
-                if fact[0] == "o" and fact[1] == "&" and fact[2] == value and fact[3][0] == "k" and not mask & ZERO
+                if fact[0] == "o" and fact[1] in _BITS and fact[2] == value and fact[3][0] == "k" and not mask & ZERO
             }
         return found
+
+    def bit_or_zero(self, value: Value, flag: Value) -> bool:
+        """Tell whether a value is zero or has one of some bits, as far as is known."""
+        if self.mask(value) == ZERO or ("o", _BITS[1], value, flag) in self.facts:
+            return True
+        return self.bit(value, flag) is True
 
     def bit(self, value: Value, flag: Value) -> bool | None:
         """Tell whether `value & flag` is non-zero, when `value` is built from named flags; None = unknown."""
@@ -204,6 +214,8 @@ class State:
         known = self.facts.get(("o", "&", value, flag))
         if known is not None:
             return None if known & ZERO and known != ZERO else known != ZERO
+        if ("o", _BITS[1], value, flag) in self.facts and not self.mask(value) & ZERO:
+            return True
         wanted = set(flag_name(flag).split("|"))
         if wanted == {""}:
             return None
@@ -387,8 +399,12 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
             changed = True
         env[name] = merged
         disagreements[merged] = mask
-        for flag in old.set_bits(value) & new.set_bits(other_value):
-            disagreements[("o", "&", merged, ("k", flag))] = POSITIVE | NEGATIVE
+        for name_of_bits in old.set_bits(value) | new.set_bits(other_value):
+            flag: Value = ("k", name_of_bits)
+            if old.bit(value, flag) and new.bit(other_value, flag):
+                disagreements[("o", "&", merged, flag)] = POSITIVE | NEGATIVE
+            elif old.bit_or_zero(value, flag) and new.bit_or_zero(other_value, flag):
+                disagreements[("o", _BITS[1], merged, flag)] = POSITIVE
         for constant in old.unequal(value) | new.unequal(other_value):
             if old.differs(value, constant) and new.differs(other_value, constant):
                 disagreements[equality(merged, constant)] = ZERO
