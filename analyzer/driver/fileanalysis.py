@@ -144,6 +144,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     name: str
     kept: frozenset[int]
     passed: frozenset[tuple[str, int, int]]
+    file: str
 
 
 class FileResult(msgspec.Struct, frozen=True):
@@ -598,5 +599,5 @@ class _FileAnalysis:
                     kept, passed = kept | more, passed | further
             except (AnalyzerError, RecursionError):
                 return None
-        self.kept[name] = Kept(name, kept, passed)
+        self.kept[name] = Kept(name, kept, passed, self.job.path)
         return self.kept[name]

@@ -202,7 +202,6 @@ class _Update:
         self._look_up(snapshot.searched, sorted(present), record=False)
         for path in present:
             self._doubt(path)
-        self._unask(sorted(present))
         for path in present - snapshot.hits.keys():
             self._forget(path)
         first = self.knobs.model.names() | self._condition_names() | self._contract_names()
@@ -221,7 +220,7 @@ class _Update:
         self.pending |= {path for path in snapshot.hits if path in present or path not in snapshot.results}
         self._pend_newly_promised()
         self._iterate()
-        self._answer_questions()
+        self._answer_questions(self._answer_again(changed))
         return snapshot
 
     def _forget(self, path: str) -> None:
@@ -440,36 +439,47 @@ class _Update:
 
     # -- questions that candidates ask of functions elsewhere
 
-    def _answer_questions(self) -> None:
-        """Find out for every receiver that a candidate depends on whether it keeps the page.
+    def _answer_questions(self, wanted: set[str]) -> None:
+        """Find out for every receiver that a candidate depends on whether it keeps the page, and for `wanted`.
 
         A receiver is looked for where code speaks of pages, in the kernel's headers and in its core.
         """
         kept = self.snapshot.kept
         carriers = self.snapshot.carriers
-        paths = [p for p in self.sorted_files if p in carriers or p.startswith("include/") or p.count("/") <= 1]
-        wanted = {name for result in self.snapshot.results.values() for c in result.candidates for name, _ in c.asks}
+        paths = [p for p in self.sorted_files if p in carriers or p.startswith(PUBLIC) or p.count("/") <= 1]
+        results = self.snapshot.results.values()
+        wanted = wanted | {name for result in results for c in result.candidates for name, _ in c.asks}
         for _ in range(MAX_QUESTION_ROUNDS):
             unknown = wanted - kept.keys()
             if not unknown:
                 return
-            found: dict[str, list[Kept]] = {name: [] for name in unknown}
-            mentions = self.workers.map_batches(_search_definitions, (self.tree, unknown), paths, SEARCH_BATCH)
-            jobs = [FileJob(path, frozenset(), {}, {}, {}, names) for path, names in sorted(mentions)]
-            for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place):
-                for one in result.kept:
-                    if one.name in found:
-                        found[one.name].append(one)
-            for name, answers in found.items():
-                kept[name] = tuple(sorted(answers, key=repr))
-            wanted = {callee for name in unknown for one in kept[name] for callee, _, _ in one.passed}
+            wanted = self._measure(unknown, paths)
+            for name in unknown:
+                kept.setdefault(name, ())
 
-    def _unask(self, changed: list[str]) -> None:
-        """Forget what functions keep that a changed file may define anew."""
-        if changed and self.snapshot.kept:
-            found = search_definitions(self.tree, changed, self.snapshot.kept)
-            for name in {name for here in found.values() for name in here}:
-                self.snapshot.kept.pop(name, None)
+    def _answer_again(self, changed: Iterable[str]) -> set[str]:
+        """Measure anew what changed files define of what was asked for; return what that passes pages on to."""
+        kept = self.snapshot.kept
+        gone = frozenset(changed)
+        for name, answers in kept.items():
+            if any(one.file in gone for one in answers):
+                kept[name] = tuple(one for one in answers if one.file not in gone)
+        present = sorted(gone & self.files)
+        return self._measure(kept.keys(), present) if present and kept else set()
+
+    def _measure(self, names: Iterable[str], paths: list[str]) -> set[str]:
+        """Measure what the definitions of some functions in some files keep; return the names of what they call."""
+        kept = self.snapshot.kept
+        wanted = frozenset(names)
+        mentions = self.workers.map_batches(_search_definitions, (self.tree, wanted), paths, SEARCH_BATCH)
+        jobs = [FileJob(path, frozenset(), {}, {}, {}, here) for path, here in sorted(mentions)]
+        further: set[str] = set()
+        for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place):
+            for one in result.kept:
+                if one.name in wanted:
+                    kept[one.name] = tuple(sorted({*kept.get(one.name, ()), one}, key=lambda k: k.file))
+                    further |= {callee for callee, _, _ in one.passed}
+        return further
 
 
 def _folder(path: str) -> str:
