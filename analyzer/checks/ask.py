@@ -42,8 +42,9 @@ def ask_rules(
             finding = _finding(rule, sight, source, function, rule.message)
             key = (finding.rule, finding.line, finding.subject)
             known = found.get(key)
-            if known is None or (len(known.asks), known.finding.identity) > (len(sight.asks), finding.identity):
-                found[key] = Candidate(finding, sight.asks)
+            asks = () if rule.despite_receivers else sight.asks
+            if known is None or (len(known.asks), known.finding.identity) > (len(asks), finding.identity):
+                found[key] = Candidate(finding, asks)
     return tuple(sorted(found.values(), key=lambda c: (c.finding.sort_key, c.asks)))
 
 

@@ -71,6 +71,7 @@ _KEYS = frozenset(
         "suspect-message",
         "message",
         "related",
+        "despite-receivers",
         "note",
     }
 )
@@ -98,6 +99,8 @@ class Rule(msgspec.Struct, frozen=True):
     suspect: Condition = ()
     """When it holds and `when` does not, there is a suspicion: a finding only where a change brought it."""
     suspect_message: str = ""
+    despite_receivers: bool = False
+    """Whether a callee that keeps the page is no answer: what the rule asks of is not given away with the page."""
 
     @property
     def at(self) -> str:
@@ -153,6 +156,9 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
     condition = text("when", "")
     parsed = parse_when(condition, FLAGS | facets, f"{file}: when") if condition else ()
     doubt, suspect = text("doubt", ""), text("suspect", "")
+    despite_receivers = document.get("despite-receivers", False)
+    if not isinstance(despite_receivers, bool):
+        raise RuleError(f"{file}: despite-receivers: must be true or false")
     return Rule(
         id=text("id"),
         summary=text("summary"),
@@ -171,4 +177,5 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         suspect_text=suspect,
         suspect=parse_when(suspect, FLAGS | facets, f"{file}: suspect") if suspect else (),
         suspect_message=text("suspect-message") if suspect else "",
+        despite_receivers=despite_receivers,
     )

@@ -52,6 +52,7 @@ def test_bad_model_is_named_with_file_and_key(text: str, words: str) -> None:
         (("when", "nothing == locked"), "r.toml: when: "),
         (("colour", "red"), "r.toml: colour: unknown key"),
         (("message", 3), "r.toml: message: must be a string"),
+        (("despite-receivers", "yes"), "r.toml: despite-receivers: must be true or false"),
     ],
 )
 def test_bad_rule_is_named_with_file_and_key(change: tuple[str, object], words: str) -> None:
