@@ -71,6 +71,16 @@ def test_one_finding_a_line_and_page_with_the_fewest_questions() -> None:
     assert candidate.asks == ()
 
 
+def test_a_rule_may_stand_despite_who_keeps_the_page() -> None:
+    sight = msgspec.structs.replace(SIGHT, asks=(("demo_submit", 1),))
+    (asking,) = ask_rules([sight], (_rule(),), SOURCE, "f")
+    (standing,) = ask_rules([sight], (_rule(**{"despite-receivers": True}),), SOURCE, "f")
+
+    assert asking.asks == (("demo_submit", 1),)
+    assert standing.asks == ()
+    assert standing.finding == asking.finding
+
+
 def test_two_pages_on_a_line_are_two_findings() -> None:
     other = msgspec.structs.replace(SIGHT, subject="other")
 
