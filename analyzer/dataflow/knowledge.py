@@ -21,6 +21,7 @@ class Knowledge:
     field_events: Mapping[str, tuple[tuple[CallPattern, Event], ...]]
     writes: Mapping[str, tuple[Event, ...]]
     compares: Mapping[str, tuple[Event, ...]]
+    follows: Mapping[str, tuple[Event, ...]]
     same: Mapping[str, tuple[CallPattern, ...]]
     handovers: Mapping[str, tuple[CallPattern, ...]]
     result_masks: Mapping[str, int]
@@ -46,7 +47,7 @@ def make_knowledge(
     """Index a model for the solver."""
     events: dict[str, list[tuple[CallPattern, Event]]] = {}
     field_events: dict[str, list[tuple[CallPattern, Event]]] = {}
-    accesses: dict[str, dict[str, list[Event]]] = {"writes": {}, "compares": {}}
+    accesses: dict[str, dict[str, list[Event]]] = {"writes": {}, "compares": {}, "follows": {}}
     for event in model.events:
         for pattern in event.calls:
             (field_events if pattern.indirect else events).setdefault(pattern.callee, []).append((pattern, event))
@@ -63,6 +64,7 @@ def make_knowledge(
         field_events={k: tuple(v) for k, v in field_events.items()},
         writes={k: tuple(v) for k, v in accesses["writes"].items()},
         compares={k: tuple(v) for k, v in accesses["compares"].items()},
+        follows={k: tuple(v) for k, v in accesses["follows"].items()},
         same=_by_callee(model.same),
         handovers=_by_callee(model.handovers),
         result_masks=masks,

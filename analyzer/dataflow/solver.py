@@ -241,6 +241,7 @@ class _Solver:
             if final:
                 self._watch_test(state, value)
             self._compare(state, value)
+            self.transfer.follow(state, terminator.condition)
             for target, truth in ((terminator.true, True), (terminator.false, False)):
                 after = state.copy()
                 if after.assume(value, truth):

@@ -170,6 +170,10 @@ class Transfer:
         """Return the disjuncts after one instruction; `state` may be reused for one of them."""
         self.at = instruction.at
         if isinstance(instruction, Assign):
+            self.follow(state, instruction.value, instruction.target)
+        elif isinstance(instruction, Call):
+            self.follow(state, instruction.callee, *instruction.arguments)
+        if isinstance(instruction, Assign):
             self._assign(state, instruction)
             return [state]
         if isinstance(instruction, Call):
@@ -179,6 +183,27 @@ class Transfer:
             return [state]
         state.shaky = True
         return [state]
+
+    def follow(self, state: State, *expressions: Expr) -> None:
+        """Let it be an event that a pointer is followed in the expression that reads it from a field.
+
+        Under-approximates: a copy that was taken before (`mapping = page->mapping`) may be of another time.
+        """
+        stack = list(expressions) if self.knowledge.follows else []
+        while stack:
+            item = stack.pop()
+            if isinstance(item, Deref) and isinstance(item.base, Field):
+                for event in self.knowledge.follows.get(item.base.name, ()):
+                    page = self.address(state, item.base.base)
+                    self.apply(state, page, event.facet, event.name, event.requires, event.to, event.only_from)
+            if isinstance(item, Field | Deref | Addr):
+                stack.append(item.base)
+            elif isinstance(item, Index):
+                stack += (item.base, item.index)
+            elif isinstance(item, Unary):
+                stack.append(item.operand)
+            elif isinstance(item, Binary):
+                stack += (item.left, item.right)
 
     def _assign(self, state: State, instruction: Assign) -> None:
         """Assign; a counter that steps gets a fresh value, so that what it indexes is not taken for one object."""

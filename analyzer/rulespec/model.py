@@ -87,6 +87,7 @@ class Event(msgspec.Struct, frozen=True):
     calls: tuple[CallPattern, ...] = ()
     writes: tuple[str, ...] = ()
     compares: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     without_tree: bool = True
     text: str = ""
@@ -192,13 +193,13 @@ class Model(msgspec.Struct, frozen=True):
         unless that other one is the access to a field, which has no name to look for.
         """
         wanted = frozenset(facets)
-        accessed = {e.facet for e in self.events if e.writes or e.compares}
+        accessed = {e.facet for e in self.events if e.writes or e.compares or e.follows}
         events = (e for e in self.events if e.facet in wanted and (not e.only_from or e.facet in accessed))
         return frozenset(pattern.name for event in events for pattern in event.calls) - self.pure
 
 
 _EVENT_KEYS = frozenset(
-    {"name", "facet", "to", "otherwise", "from", "requires", "when", "calls", "writes", "compares"}
+    {"name", "facet", "to", "otherwise", "from", "requires", "when", "calls", "writes", "compares", "follows"}
     | {"if", "without-tree", "text", "note"}
 )
 _TOP_KEYS = frozenset(
@@ -451,6 +452,7 @@ def _read_event(reader: _Reader, table: Mapping[str, object], key: str, facets: 
         calls=calls,
         writes=reader.fields(table, "writes", key),
         compares=reader.fields(table, "compares", key),
+        follows=reader.fields(table, "follows", key),
         conditions=reader.conditions(table, key),
         without_tree=reader.flag(table, "without-tree", key, True),
         text=reader.text(table, "text", key, ""),
