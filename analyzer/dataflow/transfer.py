@@ -171,12 +171,10 @@ class Transfer:
         self.at = instruction.at
         if isinstance(instruction, Assign):
             self.follow(state, instruction.value, instruction.target)
-        elif isinstance(instruction, Call):
-            self.follow(state, instruction.callee, *instruction.arguments)
-        if isinstance(instruction, Assign):
             self._assign(state, instruction)
             return [state]
         if isinstance(instruction, Call):
+            self.follow(state, instruction.callee, *instruction.arguments)
             return self._call(state, instruction)
         if isinstance(instruction, Havoc):
             self._havoc(state, instruction)
