@@ -14,7 +14,7 @@ from elsewhere through a private header is missed).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -205,7 +205,7 @@ class _Update:
         for path in present - snapshot.hits.keys():
             self._forget(path)
         first = self.knobs.model.names() | self._condition_names() | self._contract_names()
-        self._search_new(dict.fromkeys(first - snapshot.searched.keys(), ""))
+        self._search_in(self.sorted_files, dict.fromkeys(first - snapshot.searched.keys(), ""))
         model = self._fit_model()
         self.setting = Setting(
             self.tree,
@@ -259,13 +259,17 @@ class _Update:
         self.snapshot.carriers = kept.union(look.path for look in looks if look.holds)
 
     def _search_new(self, scopes: Mapping[str, str]) -> None:
-        """Look for names, each below its folder prefix, and remember the files that mention them."""
+        """Look for wrappers and their callers."""
+        self._search_in([p for p in self.sorted_files if p in self.snapshot.carriers], scopes)
+
+    def _search_in(self, files: Sequence[str], scopes: Mapping[str, str]) -> None:
+        """Look for names in some files, each below its folder prefix, and remember the files that mention them."""
         by_scope: dict[str, set[str]] = {}
         for name, scope in scopes.items():
             by_scope.setdefault(scope, set()).add(name)
         for scope in sorted(by_scope):
             names = by_scope[scope]
-            paths = [p for p in self.sorted_files if p in self.snapshot.carriers and p.startswith(scope)]
+            paths = [p for p in files if p.startswith(scope)]
             self._look_up(names, paths, record=True)
             for name in names:
                 self.snapshot.searched[name] = scope
@@ -409,7 +413,7 @@ class _Update:
         wanted = frozenset(n for n in names if n not in self.public)
         if not wanted:
             return
-        headers = [p for p in sorted(self.snapshot.carriers) if p.endswith(".h") and "include/" in p]
+        headers = [p for p in sorted(self.snapshot.carriers) if p.endswith(".h") and PUBLIC in p]
         found: set[str] = set()
         for _, here in self.workers.map_batches(_search, (self.tree, wanted), headers, SEARCH_BATCH):
             found |= here

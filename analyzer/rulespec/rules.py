@@ -97,7 +97,7 @@ class Rule(msgspec.Struct, frozen=True):
     """When it holds, the finding's confidence is low; () never does."""
     suspect_text: str = ""
     suspect: Condition = ()
-    """When it holds and `when` does not, there is a suspicion: a finding only where a change brought it."""
+    """When it holds, whether `when` does or not, there is a suspicion: a finding only where a change brought it."""
     suspect_message: str = ""
     despite_receivers: bool = False
     """Whether a callee that keeps the page is no answer: what the rule asks of is not given away with the page."""

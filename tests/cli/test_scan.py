@@ -131,3 +131,25 @@ def test_rules_and_explain() -> None:
     assert "# page-lock-leak" in CliRunner().invoke(cli, ["explain", "PAGE_LOCK_LEAK"]).stdout
     unknown = CliRunner().invoke(cli, ["explain", "nothing"])
     assert unknown.exit_code == 2 and one_line(unknown.stderr)
+
+
+def test_table_of_operations_may_stand_in_a_file_that_does_not_speak_of_pages(tmp_path: Path) -> None:
+    table = "const struct address_space_operations demo_aops = {\n\t.write_begin = demo_write_begin,\n};\n"
+    keeps_the_lock = """\
+int demo_write_begin(struct file *file, struct address_space *mapping, loff_t pos, unsigned int len,
+		struct folio **foliop, void **fsdata)
+{
+	struct folio *folio = __filemap_get_folio(mapping, pos / PAGE_SIZE, FGP_WRITEBEGIN, GFP_KERNEL);
+
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	*foliop = folio;
+	if (!demo_allocate(file))
+		return -ENOMEM;
+	return 0;
+}
+"""
+    write_tree(tmp_path, {"fs/demo/ops.c": table, "fs/demo/write.c": keeps_the_lock})
+    found = report("scan", "--tree", tmp_path, tmp_path)
+
+    assert [(f["rule"], f["line"]) for f in found["findings"]] == [("callback-lock-contract", 10)]
