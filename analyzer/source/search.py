@@ -46,15 +46,20 @@ class NameSearch:
         return frozenset(self.names[i] for i in found)
 
 
+def _readable(tree: Tree, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files that can be read with their bytes; `look_for_texts` tells which cannot."""
+    for path in paths:
+        try:
+            yield path, tree.read(path)
+        except SourceError:
+            continue
+
+
 def search_names(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict[str, frozenset[str]]:
     """Return the names found by path, for the paths where there are any; `look_for_texts` tells of unreadable files."""
     search = NameSearch(names)
     found = {}
-    for path in paths:
-        try:
-            data = tree.read(path)
-        except SourceError:
-            continue
+    for path, data in _readable(tree, paths):
         here = search.names_in(data)
         if here:
             found[path] = here
@@ -97,11 +102,7 @@ def search_definitions(tree: Tree, paths: Iterable[str], names: Iterable[str]) -
     """
     search = NameSearch(names)
     found = {}
-    for path in paths:
-        try:
-            data = tree.read(path)
-        except SourceError:
-            continue
+    for path, data in _readable(tree, paths):
         here = {name.encode("utf-8") for name in search.names_in(data)}
         if not here:
             continue
