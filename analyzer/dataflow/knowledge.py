@@ -22,6 +22,7 @@ class Knowledge:
     writes: Mapping[str, tuple[Event, ...]]
     compares: Mapping[str, tuple[Event, ...]]
     follows: Mapping[str, tuple[Event, ...]]
+    uses: tuple[Event, ...]
     same: Mapping[str, tuple[CallPattern, ...]]
     handovers: Mapping[str, tuple[CallPattern, ...]]
     result_masks: Mapping[str, int]
@@ -65,6 +66,7 @@ def make_knowledge(
         writes={k: tuple(v) for k, v in accesses["writes"].items()},
         compares={k: tuple(v) for k, v in accesses["compares"].items()},
         follows={k: tuple(v) for k, v in accesses["follows"].items()},
+        uses=tuple(event for event in model.events if event.any_use),
         same=_by_callee(model.same),
         handovers=_by_callee(model.handovers),
         result_masks=masks,

@@ -360,6 +360,8 @@ class _Solver:
         mask, constant, argument = ANY, None, -1
         bits: tuple[tuple[str, bool], ...] = ()
         if terminator.value is not None:
+            transfer.at = terminator.at
+            transfer.follow(state, terminator.value)
             returned = transfer.value(state, terminator.value)
             mask = state.mask(returned)
             if returned[0] in ("c", "k"):

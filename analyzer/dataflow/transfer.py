@@ -20,6 +20,7 @@ from analyzer.dataflow.values import (
     MAX_DEPTH,
     Key,
     Value,
+    built_on,
     contains,
     depth,
     flag_name,
@@ -187,6 +188,7 @@ class Transfer:
 
         Under-approximates: a copy that was taken before (`mapping = page->mapping`) may be of another time.
         """
+        self._watch_uses(state, expressions)
         stack = list(expressions) if self.knowledge.follows else []
         while stack:
             item = stack.pop()
@@ -202,6 +204,32 @@ class Transfer:
                 stack.append(item.operand)
             elif isinstance(item, Binary):
                 stack += (item.left, item.right)
+
+    def _watch_uses(self, state: State, expressions: tuple[Expr, ...]) -> None:
+        """See the reads and writes of fields of pages that are in a state in which any use is an event."""
+        if self.report is None or not self.knowledge.uses or not state.objects:
+            return
+        stack = list(expressions)
+        while stack:
+            item = stack.pop()
+            if isinstance(item, Addr):
+                continue
+            if isinstance(item, Deref):
+                self._see_use(state, self.value(state, item.base))
+            if isinstance(item, Field | Deref):
+                stack.append(item.base)
+            elif isinstance(item, Index):
+                stack += (item.base, item.index)
+            elif isinstance(item, Unary):
+                stack.append(item.operand)
+            elif isinstance(item, Binary):
+                stack += (item.left, item.right)
+
+    def _see_use(self, state: State, value: Value) -> None:
+        item = state.objects.get(value)
+        for event in self.knowledge.uses if item is not None else ():
+            if item is not None and item.states[self.knowledge.facet_index[event.facet]] in event.only_from:
+                self._see(state, event.name, value, event.facet)
 
     def _assign(self, state: State, instruction: Assign) -> None:
         """Assign; a counter that steps gets a fresh value, so that what it indexes is not taken for one object."""
@@ -237,9 +265,9 @@ class Transfer:
             return
         base, key = (address[1], address[2]) if kind == "A" else (address, "*")
         state.heap[(base, key)] = value
-        held = state.objects.get(value)
-        if held is not None and isinstance(key, tuple):  # into an array: one of many now
-            state.objects[value] = held._replace(escaped=True)
+        if isinstance(key, tuple):  # into an array: one of many now
+            for page in [page for page in state.objects if built_on(value, page)]:
+                state.objects[page] = state.objects[page]._replace(escaped=True)
         for event in self.knowledge.writes.get(address[2], ()) if address[0] == "A" else ():
             self.apply(
                 state, address[1], event.facet, event.name, event.requires, event.to, event.only_from, event.text
@@ -435,6 +463,9 @@ class Transfer:
                 state.assume_mask(arguments[0], NEGATIVE | ZERO)
             state.env[call.result] = arguments[0] if same else ("o", kind, arguments[0])
             return [state]
+        if self.report is not None and knowledge.uses and state.objects:
+            for value in arguments:
+                self._see_use(state, value)
         stable = name in knowledge.model.stable and bool(arguments)
         if stable and name not in knowledge.events:
             state.env[call.result] = self._bounded(("o", f"call {name}", *arguments))
@@ -532,10 +563,9 @@ class Transfer:
                 continue
             if value[0] == "L":
                 name = str(value[1])
-                held = state.env.get(name)
-                if held in state.objects and state.objects[held].acquired:
-                    item = state.objects[held]
-                    state.objects[held] = item._replace(escaped=True)
+                held = state.env.get(name, FALSE_VALUE)
+                for page in [page for page, item in state.objects.items() if item.acquired and built_on(held, page)]:
+                    state.objects[page] = state.objects[page]._replace(escaped=True)
                 fresh: Value = ("u", call.at, name)
                 self.retire(state, fresh)
                 state.env[name] = fresh

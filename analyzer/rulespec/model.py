@@ -75,6 +75,7 @@ class Event(msgspec.Struct, frozen=True):
 
     to / otherwise: the facet's value after the event when its result condition holds / does not ("" = unchanged).
     requires: the value that the facet must have before it ("" = any); what a caller must bring.
+    any_use: every call that is given the page, and every read or write of a field of it, is this event too.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Event(msgspec.Struct, frozen=True):
     writes: tuple[str, ...] = ()
     compares: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
+    any_use: bool = False
     conditions: tuple[str, ...] = ()
     without_tree: bool = True
     text: str = ""
@@ -200,7 +202,7 @@ class Model(msgspec.Struct, frozen=True):
 
 _EVENT_KEYS = frozenset(
     {"name", "facet", "to", "otherwise", "from", "requires", "when", "calls", "writes", "compares", "follows"}
-    | {"if", "without-tree", "text", "note"}
+    | {"any-use", "if", "without-tree", "text", "note"}
 )
 _TOP_KEYS = frozenset(
     {"facet", "view", "event", "same", "handover", "result", "constants", "error-pointers", "false-friends"}
@@ -453,6 +455,7 @@ def _read_event(reader: _Reader, table: Mapping[str, object], key: str, facets: 
         writes=reader.fields(table, "writes", key),
         compares=reader.fields(table, "compares", key),
         follows=reader.fields(table, "follows", key),
+        any_use=reader.flag(table, "any-use", key, False),
         conditions=reader.conditions(table, key),
         without_tree=reader.flag(table, "without-tree", key, True),
         text=reader.text(table, "text", key, ""),
