@@ -1,5 +1,6 @@
 """The path-sensitive solver and the function summaries; knows no kernel name."""
 
+from analyzer.dataflow.bound import join_bound
 from analyzer.dataflow.escape import kept_parameters
 from analyzer.dataflow.knowledge import Knowledge, make_knowledge
 from analyzer.dataflow.observe import Sight
@@ -18,6 +19,7 @@ __all__ = [
     "Sight",
     "Summary",
     "analyse",
+    "join_bound",
     "join_summaries",
     "kept_parameters",
     "make_knowledge",

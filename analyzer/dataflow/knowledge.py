@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from analyzer.dataflow.summary import Summary
+from analyzer.ir import Field
 from analyzer.rulespec import ANY, CallPattern, Event, Facet, Model
 
 
@@ -12,7 +13,7 @@ class Knowledge:
     """The model of one tree, indexed by callee.
 
     summary_of(name, file) gives what is known of a function that code in `file` calls by `name`.
-    operation_of(field) gives what is known of a call through a struct field of that name.
+    operation_of(field) gives what is known of a call through the struct field that an expression denotes.
     keeps(name, file, argument) tells whether the function may store that argument for others; None = not known.
     """
 
@@ -30,7 +31,7 @@ class Knowledge:
     facet_index: Mapping[str, int]
     errors: Mapping[str, str]
     summary_of: Callable[[str, str], Summary | None]
-    operation_of: Callable[[str], Summary | None]
+    operation_of: Callable[[Field], Summary | None]
     keeps: Callable[[str, str, int], bool | None]
 
     @property
@@ -42,7 +43,7 @@ class Knowledge:
 def make_knowledge(
     model: Model,
     summary_of: Callable[[str, str], Summary | None],
-    operation_of: Callable[[str], Summary | None],
+    operation_of: Callable[[Field], Summary | None],
     keeps: Callable[[str, str, int], bool | None],
 ) -> Knowledge:
     """Index a model for the solver."""

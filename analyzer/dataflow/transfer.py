@@ -498,10 +498,13 @@ class Transfer:
             states = self._split(state, call, result, matched, possible)
         else:
             if indirect:
-                summary = knowledge.operation_of(call.callee.name) if isinstance(call.callee, Field) else None
+                summary = knowledge.operation_of(call.callee) if isinstance(call.callee, Field) else None
             else:
                 summary = knowledge.summary_of(name, self.function.file)
             if summary is not None and not summary.opaque and summary.cases:
+                if indirect:
+                    told = {e.path[0] for case in summary.cases for e in case.effects}
+                    self._give_up(state, [v for i, v in enumerate(arguments) if i not in told])
                 states = self._apply_summary(state, call, arguments, result, summary)
             else:
                 states = [state]

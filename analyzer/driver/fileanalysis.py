@@ -47,8 +47,9 @@ from analyzer.driver.remembering import (
     moved_finding,
     piece_key,
 )
+from analyzer.driver.tables import Operation, TableEntry, read_entries, stored_names, struct_of
 from analyzer.findings import Finding, Skipped
-from analyzer.ir import Function
+from analyzer.ir import Field, Function
 from analyzer.program import CallbackContract, OperationBinding, call_names, call_order, read_operations
 from analyzer.rulespec import Model, Rule
 from analyzer.source import BINARY, AnalyzerError, SourceText, Tree, is_binary
@@ -110,6 +111,11 @@ class Setting:
     contract_facet: str = "lock"
 
     @cached_property
+    def operations(self) -> frozenset[str]:
+        """Return the operations that contracts speak of."""
+        return frozenset(operation for _, operation in self.contracts)
+
+    @cached_property
     def digest(self) -> bytes:
         """Return what stands for all of this but the tree."""
         contracts = [
@@ -123,7 +129,7 @@ class FileJob(msgspec.Struct, frozen=True):
     """One file to analyse.
 
     hits: names that matter and that the file mentions; summaries: those of other files, by name;
-    bindings: (struct, field) by function, from other files; operations: joined summaries by field;
+    bindings: (struct, field) by function, from other files; operations: what tables make of calls, by field;
     measure: functions of this file whose kept parameters are wanted;
     known: what an earlier process kept of its functions; keep: whether that is wanted of this one.
     """
@@ -132,7 +138,7 @@ class FileJob(msgspec.Struct, frozen=True):
     hits: frozenset[str]
     summaries: dict[str, tuple[Summary, ...]]
     bindings: dict[str, tuple[tuple[str, str], ...]]
-    operations: dict[str, Summary]
+    operations: dict[str, Operation]
     measure: frozenset[str] = frozenset()
     known: bytes = b""
     keep: bool = False
@@ -156,6 +162,8 @@ class FileResult(msgspec.Struct, frozen=True):
     summaries: tuple[Summary, ...] = ()
     bindings: tuple[tuple[str, str, str], ...] = ()
     """(function, struct, field) of every operations table in the file."""
+    tables: tuple[TableEntry, ...] = ()
+    """What the file's tables bind that matters to calls through their fields."""
     kept: tuple[Kept, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     functions: int = 0
@@ -175,6 +183,7 @@ class _Lowered:
     functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
     pieces: dict[int, Piece] = field(default_factory=dict)
     piece_functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
+    bindings: dict[tuple[frozenset[str], ...], tuple[OperationBinding, ...]] = field(default_factory=dict)
 
 
 _MEMO: OrderedDict[tuple[str, bytes], _Lowered] = OrderedDict()
@@ -247,6 +256,18 @@ def _piece_functions(lowered: _Lowered, item: FunctionText, idioms: Idioms) -> t
     return known
 
 
+def bindings_of(
+    lowered: _Lowered, registrars: frozenset[str], fields: frozenset[str], functions: frozenset[str] = frozenset()
+) -> tuple[OperationBinding, ...]:
+    """Return what a file stores in operations tables; for `fields` and `functions` see `read_operations`."""
+    unknown = frozenset(functions - lowered.definitions.keys())
+    key = (registrars, fields, unknown)
+    known = lowered.bindings.get(key)
+    if known is None:
+        known = lowered.bindings[key] = read_operations(lowered.outline, registrars, fields, unknown).bindings
+    return known
+
+
 def analyse_file(setting: Setting, job: FileJob) -> FileResult:
     """Return the result of one job; what cannot be read or parsed is listed in `skipped`, nothing is raised."""
     try:
@@ -270,7 +291,11 @@ def analyse_file(setting: Setting, job: FileJob) -> FileResult:
 
 def _concerns(view: ViewSetting, job: FileJob) -> bool:
     """Tell whether a file mentions something that only this view looks at."""
-    return bool(job.hits & view.names) or any(s.view == view.name for found in job.summaries.values() for s in found)
+    return (
+        bool(job.hits & view.names)
+        or any(s.view == view.name for found in job.summaries.values() for s in found)
+        or any(view.name in operation.views for operation in job.operations.values())
+    )
 
 
 def _merge(left: FileResult, right: FileResult) -> FileResult:
@@ -279,6 +304,7 @@ def _merge(left: FileResult, right: FileResult) -> FileResult:
         candidates=tuple(sorted({*left.candidates, *right.candidates}, key=lambda c: (c.finding.sort_key, c.asks))),
         suspicions=(*left.suspicions, *right.suspicions),
         summaries=(*left.summaries, *right.summaries),
+        tables=(*left.tables, *right.tables),
         skipped=tuple(sorted({*left.skipped, *right.skipped}, key=lambda s: s.sort_key)),
         functions=max(left.functions, right.functions),
     )
@@ -293,7 +319,7 @@ class _FileAnalysis:
         self, setting: Setting, view: ViewSetting, job: FileJob, lowered: _Lowered, memory: FileMemory
     ) -> None:
         self.memory = memory
-        self.context = digest((setting.digest, job.path, sorted(lowered.zeros.items()), job.operations))
+        self.context = digest((setting.digest, job.path, sorted(lowered.zeros.items())))
         self.setting = setting
         self.view = view
         self.job = job
@@ -306,6 +332,8 @@ class _FileAnalysis:
         model = msgspec.structs.replace(view.model, constants={**lowered.zeros, **view.model.constants})
         self.knowledge: Knowledge = make_knowledge(model, self._summary_of, self._operation_of, self._keeps)
         self.skipped: list[Skipped] = []
+        self.text = ""
+        """The text of the function that is being analysed."""
         self.asked: set[str] = set()
         self.asked_keeps: dict[tuple[str, int], bool | None] = {}
         self.digests: dict[str, bytes] = {}
@@ -343,6 +371,7 @@ class _FileAnalysis:
             suspicions=tuple(suspicions),
             summaries=summaries,
             bindings=tuple(sorted({(b.function, b.struct, b.field) for b in self.bindings if b.function})),
+            tables=self._tables(first),
             kept=tuple(self.kept[name] for name in sorted(self.job.measure & self.kept.keys())),
             skipped=tuple(sorted(self.skipped, key=lambda s: s.sort_key)),
             functions=sum(len(v) for v in self.analysed.values()),
@@ -370,8 +399,22 @@ class _FileAnalysis:
         data = self.lowered.source.data
         if not any(word.encode() in data for word in structs | structural_words()):
             return ()
-        fields = {operation for _, operation in self.setting.contracts}
-        return read_operations(self.lowered.outline, self.setting.registrars, fields).bindings
+        return bindings_of(self.lowered, self.setting.registrars, self.setting.operations)
+
+    def _tables(self, first: bool) -> tuple[TableEntry, ...]:
+        """Return what this view knows of the functions in tables here; the `first` view also names the others."""
+        asked = frozenset(n.lstrip("->.") for n in self.job.hits if n.startswith((".", "->"))) if first else frozenset()
+        asked &= self.job.operations.keys()
+        mentioned = {n for n, s in self.local.items() if not s.trivial} | self.job.summaries.keys()
+        known = {n: s for n in mentioned if (s := self._answer(n)) is not None and self._touches(s)}
+        data = self.lowered.source.data
+        stored = set(stored_names(data, sorted(known)))
+        if not stored and not any(field.encode() in data for field in asked):
+            return ()
+        setting = self.setting
+        bindings = bindings_of(self.lowered, setting.registrars, setting.operations | asked, frozenset(stored))
+        places = {n: msgspec.structs.replace(known[n], view=self.view.name) for n in stored}
+        return read_entries(bindings, places, asked)
 
     def _bound(self, name: str) -> set[tuple[str, str]]:
         here = {(b.struct, b.field) for b in self.bindings if b.function == name}
@@ -379,8 +422,11 @@ class _FileAnalysis:
 
     def _interesting(self) -> frozenset[str]:
         summarised = {n for n, found in self.job.summaries.items() if any(s.view == self.view.name for s in found)}
-        operations = {n for n in self.job.hits if n.startswith("->")} if self._has_contract_facet else set()
-        return self.job.hits & (self.view.names | self.view.beside | summarised | operations)
+        tables = self.job.operations
+        operations = {f"->{field}" for field, operation in tables.items() if self.view.name in operation.views}
+        if self._has_contract_facet:
+            operations |= {n for n in self.job.hits if n.startswith("->") and n[2:] not in tables}
+        return (self.job.hits & (self.view.names | self.view.beside | summarised)) | operations
 
     @property
     def _has_contract_facet(self) -> bool:
@@ -477,6 +523,7 @@ class _FileAnalysis:
         except RecursionError:
             return Known(opaque, skipped=("nested too deeply",), analysed=False)
         self.asked, self.asked_keeps = set(), {}
+        self.text = _piece_of(self.lowered, item).source.data.decode("latin-1")
         analyses = [analyse(function, self.knowledge, self._entries(function)) for function in variants]
         source, text = _piece_of(self.lowered, item).source, self.lowered.source.data[item.body : item.end]
         skipped = []
@@ -502,7 +549,7 @@ class _FileAnalysis:
         """Return what stands for the answer about a function, b"" for none."""
         known = self.digests.get(name)
         if known is None:
-            answer = self._answer(name)
+            answer = self.job.operations.get(name[2:]) if name.startswith("->") else self._answer(name)
             known = self.digests[name] = digest(answer) if answer is not None else b""
         return known
 
@@ -552,13 +599,14 @@ class _FileAnalysis:
         self.joined[name] = found
         return found
 
-    def _operation_of(self, name: str) -> Summary | None:
-        known = self.job.operations.get(name)
-        return (
-            known
-            if known is not None
-            else operation_summary(name, self.setting.contracts, self.view.model, self.setting.contract_facet)
-        )
+    def _operation_of(self, callee: Field) -> Summary | None:
+        operation = self.job.operations.get(callee.name)
+        if operation is not None:
+            self.asked.add(f"->{callee.name}")
+            bound = operation.effect(struct_of(callee.base, self.text), self.view.name)
+            if bound is not None:
+                return bound
+        return operation_summary(callee.name, self.setting.contracts, self.view.model, self.setting.contract_facet)
 
     def _keeps(self, name: str, file: str, position: int) -> bool | None:
         if name not in self.lowered.definitions:

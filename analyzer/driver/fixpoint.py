@@ -28,6 +28,7 @@ from analyzer.driver.contracts import operation_summary
 from analyzer.driver.executor import Workers
 from analyzer.driver.facts import TreeFacts, condition_names
 from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, analyse_file, view_settings
+from analyzer.driver.tables import Operation, TableEntry, find_owners, make_operation
 from analyzer.findings import Finding, Skipped
 from analyzer.program import ContractModel, load_contract_model, merge_contracts, read_contracts
 from analyzer.rulespec import Model, Rule
@@ -35,6 +36,8 @@ from analyzer.source import Look, Tree, look_for_texts, search_definitions, sear
 
 MAX_ROUNDS = 24
 MAX_QUESTION_ROUNDS = 5
+MAX_TURNS = 8
+"""How often what calls through one field do may change in a run before nothing is known of them."""
 SEARCH_BATCH = 400
 PUBLIC = "include/"
 """The folder of the headers that a whole kernel shares."""
@@ -78,7 +81,9 @@ class Snapshot:
 
     carriers: files that speak of pages at all, the only ones in which wrappers and their callers are looked for;
     hits: names that matter, by file; searched: name -> folder prefix it was looked for in ("" = everywhere);
-    contracts: what was known of each callback, in words, by "struct.operation"; unread: why files were not searched.
+    contracts: what was known of each callback, in words, by "struct.operation"; unread: why files were not searched;
+    owners: for fields of tables that matter, the structs that declare such a function pointer, by file;
+    followed: for which structs users of such a field were looked for ("": in all files); operations: what calls do.
     """
 
     files: frozenset[str] = frozenset()
@@ -90,6 +95,9 @@ class Snapshot:
     conditions: dict[str, bool] = field(default_factory=dict)
     contracts: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    followed: dict[str, frozenset[str]] = field(default_factory=dict)
+    operations: dict[str, Operation] = field(default_factory=dict)
 
     def copy(self) -> Snapshot:
         """Return a copy that can be updated without changing this one."""
@@ -103,6 +111,9 @@ class Snapshot:
             dict(self.conditions),
             dict(self.contracts),
             dict(self.unread),
+            {name: dict(by_file) for name, by_file in self.owners.items()},
+            dict(self.followed),
+            dict(self.operations),
         )
 
 
@@ -146,6 +157,11 @@ def _look(setting: object, paths: list[str]) -> list[Look]:
     return list(look_for_texts(tree, paths, texts))
 
 
+def _owners(setting: object, paths: list[str]) -> list[tuple[str, frozenset[tuple[str, str]]]]:
+    tree, fields = cast(tuple[Tree, frozenset[str]], setting)
+    return sorted(find_owners(tree, paths, fields).items())
+
+
 def _search_definitions(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
     tree, names = cast(tuple[Tree, Iterable[str]], setting)
     return sorted(search_definitions(tree, paths, names).items())
@@ -178,15 +194,20 @@ class _Update:
         self.recalled: set[str] = set()
         self.contract_model = contract_model()
         self.contracts = merge_contracts(read_contracts(tree), self.contract_model)
+        self.promised = {name for _, name in self.contracts}
         self.by_name: dict[str, set[str]] = {}
         self.summaries: dict[str, dict[str, tuple[Summary, ...]]] = {}
         self.bindings: dict[str, dict[str, set[tuple[str, str]]]] = {}
+        self.tables: dict[str, dict[str, tuple[TableEntry, ...]]] = {}
+        self.rebound: set[str] = set()
+        """Fields of tables of which not all is as it was."""
+        self.turns: dict[str, int] = {}
         self.pending: set[str] = set()
         self.doubtful: set[str] = set()
         """Names that conditions ask about, and that stand in files which may define them and are not what they were."""
 
     def run(self, changed: frozenset[str]) -> Snapshot:
-        snapshot = self.snapshot
+        snapshot, known_files = self.snapshot, self.snapshot.files
         present = changed & self.files
         for path in changed | (snapshot.files - self.files):
             self._doubt(path)
@@ -219,6 +240,9 @@ class _Update:
             self._register(result)
         self.pending |= {path for path in snapshot.hits if path in present or path not in snapshot.results}
         self._pend_newly_promised()
+        self._forget_owners(changed | (known_files - self.files))
+        self._find_owners(snapshot.owners.keys(), sorted(present))
+        self._follow_tables()
         self._iterate()
         self._answer_questions(self._answer_again(changed))
         return snapshot
@@ -338,7 +362,17 @@ class _Update:
             self.bindings.get(function, {}).pop(path, None)
         for function, struct, operation in result.bindings:
             self.bindings.setdefault(function, {}).setdefault(path, set()).add((struct, operation))
+        self._register_tables(path, old.tables if old is not None else (), result.tables)
         return {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
+
+    def _register_tables(self, path: str, old: tuple[TableEntry, ...], new: tuple[TableEntry, ...]) -> None:
+        fields = {entry.field for entry in (*old, *new)}
+        for name in fields:
+            entries = tuple(entry for entry in new if entry.field == name)
+            known = self.tables.setdefault(name, {})
+            if known.get(path, ()) != entries:
+                self.rebound.add(name)
+                known[path] = entries
 
     def _iterate(self) -> None:
         for number in range(MAX_ROUNDS):
@@ -359,7 +393,71 @@ class _Update:
             self._search_changed(changed)
             for name in changed:
                 self.pending |= self.by_name.get(name, set())
+            self._follow_tables()
             self._pend_newly_bound(bound_before)
+
+    def _follow_tables(self) -> None:
+        """Bring up to date what calls through fields do; analyse again the callers and, of new fields, the tables."""
+        snapshot = self.snapshot
+        fields = sorted(snapshot.owners.keys() | (self.rebound & self._bound_fields()))
+        self.rebound = set()
+        fresh = frozenset(name for name in fields if name not in snapshot.owners)
+        for name in fresh:
+            snapshot.owners[name] = {}
+        self._find_owners(fresh, self.sorted_files)
+        for name in fields:
+            now = self._operation(name)
+            if now == snapshot.operations.get(name):
+                continue
+            self.turns[name] = self.turns.get(name, 0) + 1
+            snapshot.operations[name] = now
+            self._find_users(name, now)
+            self.pending |= self.by_name.get(f"->{name}", set()) | self.by_name.get(f".{name}", set())
+
+    def _bound_fields(self) -> set[str]:
+        """Return the fields that hold a function which does something to a page, and no contract speaks of."""
+        return {
+            name
+            for name, by_file in self.tables.items()
+            if name not in self.promised and any(e.summary for found in by_file.values() for e in found)
+        }
+
+    def _operation(self, name: str) -> Operation:
+        known = self.tables.get(name, {})
+        entries = [entry for path in sorted(known) if path in self.snapshot.carriers for entry in known[path]]
+        if name in self.promised or self.turns.get(name, 0) >= MAX_TURNS:
+            entries = []
+        owners = self.snapshot.owners[name].values()
+        return make_operation(name, entries, frozenset(struct for found in owners for struct in found))
+
+    def _forget_owners(self, paths: frozenset[str]) -> None:
+        for by_file in self.snapshot.owners.values():
+            for path in by_file.keys() & paths:
+                del by_file[path]
+
+    def _find_owners(self, fields: Iterable[str], files: Sequence[str]) -> None:
+        """Learn which structs declare function pointers of some names, in files that speak of pages or are shared."""
+        wanted = frozenset(fields)
+        paths = [p for p in files if p in self.snapshot.carriers or PUBLIC in p]
+        if not wanted or not paths:
+            return
+        owners = self.snapshot.owners
+        for path, found in self.workers.map_batches(_owners, (self.tree, wanted), paths, SEARCH_BATCH):
+            for name in {pointer for pointer, _ in found}:
+                owners[name][path] = tuple(sorted(struct for pointer, struct in found if pointer == name))
+
+    def _find_users(self, name: str, operation: Operation) -> None:
+        """Look for tables and callers of a field: everywhere when one struct has it, else where the struct is named."""
+        structs = frozenset([""]) if operation.sole else frozenset(operation.effects)
+        known = self.snapshot.followed.get(name, frozenset())
+        if not structs - known or "" in known:
+            return
+        self.snapshot.followed[name] = known | structs
+        paths = [p for p in self.sorted_files if p in self.snapshot.carriers]
+        if not operation.sole:
+            mentions = self.workers.map_batches(_search, (self.tree, structs - known), paths, SEARCH_BATCH)
+            paths = sorted({path for path, _ in mentions})
+        self._search_in(paths, {f"->{name}": "", f".{name}": ""})
 
     def _pend_newly_bound(self, before: Mapping[str, set[tuple[str, str]]]) -> None:
         """Analyse again the functions that a table of another file turned out to bind."""
@@ -437,9 +535,11 @@ class _Update:
                 elsewhere = {k for p, keys in self.bindings[name].items() if p != path for k in keys}
                 if elsewhere:
                     bindings[name] = tuple(sorted(elsewhere))
+        fields = {name.lstrip("->.") for name in hits if name.startswith((".", "->"))}
+        operations = {f: self.snapshot.operations[f] for f in sorted(fields & self.snapshot.operations.keys())}
         known = self.store.recall(path) if path not in self.recalled else b""
         self.recalled.add(path)
-        return FileJob(path, hits, summaries, bindings, {}, known=known, keep=self.store.lasting)
+        return FileJob(path, hits, summaries, bindings, operations, known=known, keep=self.store.lasting)
 
     # -- questions that candidates ask of functions elsewhere
 

@@ -13,6 +13,7 @@ from analyzer.program.contracts import (
 from analyzer.program.names import call_names, call_order
 from analyzer.program.operations import FileOperations, OperationBinding, read_operations
 from analyzer.program.prototypes import Prototype, prototype_of
+from analyzer.program.struct_fields import pointer_owners
 
 __all__ = [
     "CallbackContract",
@@ -26,6 +27,7 @@ __all__ = [
     "call_order",
     "load_contract_model",
     "merge_contracts",
+    "pointer_owners",
     "prototype_of",
     "read_contracts",
     "read_operations",

@@ -82,23 +82,28 @@ _NOT_FUNCTIONS = frozenset({"sizeof", "true", "false"})
 
 
 def read_operations(
-    outline: Outline, registrars: Set[str] = frozenset(), fields: Set[str] = frozenset()
+    outline: Outline,
+    registrars: Set[str] = frozenset(),
+    fields: Set[str] = frozenset(),
+    functions: Set[str] = frozenset(),
 ) -> FileOperations:
     """Return what one file stores in operations tables.
 
     `registrars` are the functions that take a table (`set_movable_ops`). An assignment
-    `x->field = name` is a binding when `field` is one of `fields` or `name` a function
-    that the file defines or declares; a local variable of the same name as such a
+    `x->field = name` is a binding when `field` is one of `fields` or `name` one of
+    `functions` or a function that the file defines or declares; a local variable of the same name as such a
     function is taken for it (over-approximation). Raises LimitExceeded when the
     file's macros expand without end.
     """
-    return _FileReader(outline, registrars, fields).read()
+    return _FileReader(outline, registrars, fields, functions).read()
 
 
 class _FileReader:
     """One file's text with comments and directives blanked, offset for offset."""
 
-    def __init__(self, outline: Outline, registrars: Set[str], fields: Set[str]) -> None:
+    def __init__(
+        self, outline: Outline, registrars: Set[str], fields: Set[str], functions: Set[str] = frozenset()
+    ) -> None:
         self._outline = outline
         names = "|".join(map(re.escape, sorted(registrars)))
         self._registrar_calls = re.compile(rf"\b({names})\s*(?=\()")
@@ -108,7 +113,7 @@ class _FileReader:
         self._macros = _read_macros(text)
         self._text = blank_directives(text)
         self._expanded = 0
-        self._known = {f.name for f in outline.functions} | {p.name for p in outline.prototypes}
+        self._known = {f.name for f in outline.functions} | {p.name for p in outline.prototypes} | functions
         self._tables = {initialiser.name for initialiser in outline.initialisers}
 
     def read(self) -> FileOperations:

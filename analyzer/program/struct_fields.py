@@ -1,10 +1,10 @@
-"""The function-pointer fields of a struct, found in the tree's headers."""
+"""Function-pointer fields: those of one struct, found in the tree's headers, and the structs that have one field."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from itertools import chain
 
-from analyzer.program.blanking import blank_comments
+from analyzer.program.blanking import blank_comments, blank_directives
 from analyzer.program.locking_document import Place
 from analyzer.source import SourceError, Tree
 
@@ -12,6 +12,7 @@ HEADER_FOLDER = "include/linux"
 _FIELD = re.compile(r"\(\s*\*\s*(\w+)\s*\)\s*\(")
 _BRACKET = re.compile(r"[{}()]")
 _DEFINED = re.compile(r"\bstruct\s+(\w+)\s*\{")
+_NESTING = re.compile(rf"{_DEFINED.pattern}|{_FIELD.pattern}|[{{}}()]")
 _LANDMARK = re.compile(f"{_DEFINED.pattern}|{_FIELD.pattern}")
 
 
@@ -46,6 +47,30 @@ def struct_operations(tree: Tree, struct: str, headers: Iterable[str] = ()) -> d
             if found := opening.search(text):
                 return {name: (path, line) for name, line in _pointer_fields(text, found.end())}
     return {}
+
+
+def pointer_owners(text: str, fields: Set[str]) -> frozenset[tuple[str, str]]:
+    """Return (field, struct) for the function pointers of these names that a text declares in structs.
+
+    `struct` is "" for a nested struct without a name. Fields of a typedef's type are missed.
+    """
+    found: set[tuple[str, str]] = set()
+    structs: list[str] = []
+    parens = 0
+    for match in _NESTING.finditer(blank_directives(blank_comments(text))):
+        struct, field = match[1], match[2]
+        if match[0].endswith("{"):
+            structs.append(struct or "")
+        elif match[0] == "}":
+            del structs[-1:]
+            parens = 0
+        elif match[0] == ")":
+            parens = max(0, parens - 1)
+        else:
+            if field in fields and not parens and any(structs):
+                found.add((field, structs[-1]))
+            parens += 1
+    return frozenset(found)
 
 
 def _pointer_fields(text: str, start: int) -> Iterator[tuple[str, int]]:

@@ -1,0 +1,58 @@
+"""The effect of a call that may reach any of the functions that operations tables bind to a field.
+
+What the functions agree on is the effect of the call. Where they do not agree,
+the caller cannot tell which of them ran, and what became of the page is unknown
+to it; what only some of them require is required by nobody. So a call through a
+table gives a finding only where each function that it may reach would.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from analyzer.dataflow.ambiguity import blur_ambiguous
+from analyzer.dataflow.summary import MAX_CASES, Case, Change, Effect, Path, Summary, merge_cases
+from analyzer.rulespec import ANY
+
+_NOTHING = Case((), ANY, ())
+
+
+def join_bound(field: str, summaries: Sequence[Summary]) -> Summary | None:
+    """Return the summary of a call through `field`; None when nothing, or too much, is known of it.
+
+    A summary that is trivial stands for a function that touches no page. All are of one view.
+    """
+    if all(s.trivial for s in summaries) or any(s.opaque for s in summaries):
+        return None
+    groups = [list(s.cases) or [_NOTHING] if not s.trivial else [_NOTHING] for s in summaries]
+    needs = [{key for case in group for key in _needs(case)} for group in groups]
+    shared = set.intersection(*needs)
+    cases = list(dict.fromkeys(_with_shared(case, shared) for group in groups for case in group))
+    merged = merge_cases(blur_ambiguous(cases))
+    if len(merged) > MAX_CASES or not any(_tells(e) for case in merged for e in case.effects):
+        return None
+    first = next(s for s in summaries if not s.trivial)
+    return Summary(f"->{field}", first.file, merged, view=first.view)
+
+
+def _tells(effect: Effect) -> bool:
+    """Tell whether an effect says more than what holds of any unknown call: arguments and results are unknown."""
+    return any(c.requires or c.to for c in effect.changes) or (effect.path[0] != "ret" and len(effect.path) > 1)
+
+
+def _needs(case: Case) -> list[tuple[Path, int, str]]:
+    return [(e.path, c.facet, c.requires) for e in case.effects for c in e.changes if c.requires]
+
+
+def _with_shared(case: Case, shared: set[tuple[Path, int, str]]) -> Case:
+    """Return the case without the demands that are not shared by all functions, and without their events."""
+    effects = tuple(
+        msgspec.structs.replace(e, changes=tuple(_change(e, c, shared) for c in e.changes)) for e in case.effects
+    )
+    return msgspec.structs.replace(case, effects=effects)
+
+
+def _change(effect: Effect, change: Change, shared: set[tuple[Path, int, str]]) -> Change:
+    if not change.requires or (effect.path, change.facet, change.requires) in shared:
+        return change
+    return msgspec.structs.replace(change, requires="", event="")
