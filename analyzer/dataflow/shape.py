@@ -1,6 +1,9 @@
 """What the shape of a function says by itself, before anything is run."""
 
-from analyzer.ir import Binary, BlockId, Branch, Expr, Function, Jump, Name, Num, Stop, Unary, Unknown
+from collections.abc import Iterator
+
+from analyzer.dataflow.values import Value
+from analyzer.ir import Binary, BlockId, Branch, Expr, Function, Jump, Name, Num, Stop, Switch, Unary, Unknown
 
 
 def stopping_results(function: Function) -> frozenset[str]:
@@ -16,6 +19,38 @@ def stopping_results(function: Function) -> frozenset[str]:
             if name and _stops(function, end.true if truth else end.false):
                 found.add(name)
     return frozenset(found)
+
+
+def compared_constants(function: Function) -> frozenset[Value]:
+    """Return the named constants (`-EAGAIN`) that the function's branches and switches compare something with."""
+    found = set()
+    for block in function.blocks:
+        end = block.terminator
+        if isinstance(end, Branch):
+            found |= set(_compared(end.condition))
+        elif isinstance(end, Switch):
+            found |= {value for low, _, _ in end.cases if (value := _named(low)) is not None}
+    return frozenset(found)
+
+
+def _compared(condition: Expr) -> Iterator[Value]:
+    match condition:
+        case Unary("!", operand):
+            yield from _compared(operand)
+        case Binary("==" | "!=", left, right):
+            for side in (left, right):
+                value = _named(side)
+                if value is not None:
+                    yield value
+
+
+def _named(expression: Expr) -> Value | None:
+    match expression:
+        case Name(name) if name.isupper():
+            return ("k", name)
+        case Unary("-", Name(name)) if name.isupper():
+            return ("k", f"-{name}")
+    return None
 
 
 def tested_name(condition: Expr) -> tuple[str, bool]:

@@ -20,6 +20,7 @@ from analyzer.dataflow.ambiguity import blur_ambiguous
 from analyzer.dataflow.knowledge import Knowledge
 from analyzer.dataflow.liveness import fields_in, live_in
 from analyzer.dataflow.observe import Sight, receivers, unwind
+from analyzer.dataflow.shape import compared_constants
 from analyzer.dataflow.state import ROUND, UNKNOWN, Object, State, Trail, join
 from analyzer.dataflow.summary import Case, Change, Effect, Guard, Path, Summary, merge_cases
 from analyzer.dataflow.transfer import Transfer, events_of, from_memory
@@ -98,6 +99,7 @@ class _Solver:
         self.entries = entries
         self.transfer = Transfer(function, knowledge)
         self.live = live_in(function)
+        self.constants = compared_constants(function)
         self.inputs: list[dict[object, State]] = [{} for _ in function.blocks]
         self.heads = frozenset(function.loop_heads)
         self.work: list[tuple[int, int]] = []
@@ -176,7 +178,7 @@ class _Solver:
                 states[key] = state
                 self._schedule(number, key)
                 return
-        joined, changed = join(known, state, number)
+        joined, changed = join(known, state, number, self.constants)
         if changed:
             states[key] = joined
             self._schedule(number, key)

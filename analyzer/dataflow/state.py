@@ -369,11 +369,11 @@ def contains_root(value: Value, wanted: Value) -> bool:
         value = value[1]
 
 
-def join(old: State, new: State, block: int) -> tuple[State, bool]:
+def join(old: State, new: State, block: int, constants: frozenset[Value] = frozenset()) -> tuple[State, bool]:
     """Return the least upper bound of two disjuncts of one key, and whether it is weaker than `old`.
 
     A variable on which the two differ gets a value that stands for the disagreement at this block; its
-    classes are those of both sides.
+    classes are those of both sides. What both sides are not is kept, of `constants` too: those that matter.
     """
     changed = False
     result = State.__new__(State)
@@ -405,7 +405,7 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
                 disagreements[("o", "&", merged, flag)] = POSITIVE | NEGATIVE
             elif old.bit_or_zero(value, flag) and new.bit_or_zero(other_value, flag):
                 disagreements[("o", _BITS[1], merged, flag)] = POSITIVE
-        for constant in old.unequal(value) | new.unequal(other_value):
+        for constant in _candidates(old, value, constants) | _candidates(new, other_value, constants):
             if old.differs(value, constant) and new.differs(other_value, constant):
                 disagreements[equality(merged, constant)] = ZERO
     facts: dict[Value, int] = {}
@@ -425,6 +425,11 @@ def join(old: State, new: State, block: int) -> tuple[State, bool]:
         changed = changed or heap_changed
     result.env, result.heap, result.facts = env, heap, facts
     return result, changed
+
+
+def _candidates(state: State, value: Value, constants: frozenset[Value]) -> set[Value] | frozenset[Value]:
+    """Return the constants that a value may be known to differ from."""
+    return constants if value[0] in ("c", "k") else state.unequal(value)
 
 
 def _join_heaps(

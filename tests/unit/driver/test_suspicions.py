@@ -41,6 +41,35 @@ int demo_release(struct demo *demo, struct inode *inode)
 	return err;
 }
 """
+WAIT = """\
+int demo_wait(struct demo *demo)
+{
+	struct folio *folio;
+	int err = -EIO;
+
+	if (demo->dead) {
+		err = -EFAULT;
+		goto out;
+	}
+	folio = demo->folio;
+	err = demo_start(demo, folio);
+	if (err == -EAGAIN || err == -E2BIG)
+		folio_get(folio);
+out:
+	switch (err) {
+	case -EAGAIN:
+		folio_wait_writeback(folio);
+		folio_put(folio);
+		return 0;
+	case -E2BIG:
+		folio_lock(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+		return 1;
+	}
+	return err;
+}
+"""
 
 
 def new_findings(tmp_path: Path, before: str, after: str) -> list[Finding]:
@@ -67,7 +96,15 @@ def test_exit_keeps_what_it_gave_back(tmp_path: Path) -> None:
     assert [(f.rule, f.function, f.line) for f in found] == [("page-lock-leak", "demo_release", 8)]
 
 
-@pytest.mark.parametrize("text", [WRITE_BACK, RELEASE])
+def test_wait_lost_its_reference(tmp_path: Path) -> None:
+    after = WAIT.replace("err == -EAGAIN || ", "").replace("\t\tfolio_put(folio);\n\t\treturn 0;", "\t\treturn 0;")
+    found = new_findings(tmp_path, WAIT, after)
+
+    assert [(f.rule, f.function, f.line) for f in found] == [("unlock-after-last-put", "demo_wait", 17)]
+    assert found[0].message == "folio is waited for here, and the reference that was taken for that is gone"
+
+
+@pytest.mark.parametrize("text", [WRITE_BACK, RELEASE, WAIT])
 @pytest.mark.parametrize(
     ("old", "new"),
     [("folio", "batch_folio"), ("\tint ", "\t/* a word more */\n\tint "), ("demo_forget(demo)", "demo_drop(demo)")],
