@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from analyzer.checks.documents import document_findings, may_add_operations, struct_changes
 from analyzer.driver.analysis import Analysis
 from analyzer.driver.comparing import FileChange, FileImage, compare_findings
+from analyzer.driver.dropped import dropped_findings
 from analyzer.driver.fileanalysis import IN_PART
 from analyzer.driver.fixpoint import Snapshot, contract_model, findings_of, skipped_of, suspicions_of
 from analyzer.driver.places import C_SUFFIXES
@@ -13,6 +14,7 @@ from analyzer.driver.suspicions import confirmed
 from analyzer.findings import Finding, Skipped
 from analyzer.program import read_contracts
 from analyzer.program.locking_document import DOCUMENTS
+from analyzer.rulespec import Rule
 from analyzer.source import OverlayTree, SourceError, Tree
 
 
@@ -75,6 +77,7 @@ def judge_change(
         found = compare_findings(gone, come, change) if gone or come else []
         if (old, new) in named_pairs:
             found += _confirmed(before, after, change, touched_functions, found, analysis)
+            found += dropped_findings(change, touched_functions, found, analysis.knobs.model, _rules(analysis))
         judged += found
     judged += _document_findings(before, after, sorted(named), analysis)
     # chosen by confidence only now: a fault that the change brings is surer than the rule alone
@@ -135,6 +138,10 @@ def _confirmed(
     skipped = skipped_of(before.snapshot, change.before.path)
     unread = frozenset(s.function for s in skipped if s.function is not None and s.reason != IN_PART)
     return confirmed(old, new, change, touched, known, unread) if new else []
+
+
+def _rules(analysis: Analysis) -> list[Rule]:
+    return [rule for rule in analysis.knobs.rules if rule.id in analysis.choice.rules]
 
 
 def _wanted(image: Image, path: str | None, analysis: Analysis) -> list[Finding]:

@@ -50,7 +50,7 @@ def confirmed(
             continue
         if not suspicion.results & ~old.get((finding.rule, name, lines[0] or 0), 0):
             continue
-        if _agreed_anew(change, name, touched - {name}):
+        if agreed_anew(change, name, touched - {name}):
             continue
         told.add(name)
         found.append(msgspec.structs.replace(finding, status=Status.NEW, confidence=Confidence.MEDIUM))
@@ -67,7 +67,7 @@ def _inside(change: FileChange, name: str, line: int) -> bool:
     return any(first <= line <= last for first, last in change.before.spans.get(name, ()))
 
 
-def _agreed_anew(change: FileChange, name: str, others: frozenset[str]) -> bool:
+def agreed_anew(change: FileChange, name: str, others: frozenset[str]) -> bool:
     """Tell whether the change also touches a function that calls this one or that this one calls."""
     here = {word.decode() for text in change.after.functions.get(name, ()) for word in _WORD.findall(text)}
     return bool(here & others) or any(

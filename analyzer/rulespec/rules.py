@@ -69,6 +69,7 @@ _KEYS = frozenset(
         "doubt",
         "suspect",
         "suspect-message",
+        "gone-message",
         "message",
         "related",
         "despite-receivers",
@@ -99,6 +100,8 @@ class Rule(msgspec.Struct, frozen=True):
     suspect: Condition = ()
     """When it holds, whether `when` does or not, there is a suspicion: a finding only where a change brought it."""
     suspect_message: str = ""
+    gone_message: str = ""
+    """Said where a change takes away the call that met the obligation of the rule's facet; "" says nothing."""
     despite_receivers: bool = False
     """Whether a callee that keeps the page is no answer: what the rule asks of is not given away with the page."""
 
@@ -177,5 +180,6 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         suspect_text=suspect,
         suspect=parse_when(suspect, FLAGS | facets, f"{file}: suspect") if suspect else (),
         suspect_message=text("suspect-message") if suspect else "",
+        gone_message=text("gone-message", ""),
         despite_receivers=despite_receivers,
     )

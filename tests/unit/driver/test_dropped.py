@@ -1,0 +1,157 @@
+"""Releases that a change takes away, of pages of which nothing else says that they must be released."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from analyzer.driver.options import Options
+from analyzer.driver.patching import check_patches
+from analyzer.findings import Finding, Status
+
+RETRY = """\
+int demo_retry(struct demo *demo)
+{
+	struct folio *folio;
+	struct page *page;
+	int ret;
+
+	while (true) {
+		if (demo_late(demo))
+			return -EBUSY;
+		ret = demo_take_range(demo, &page);
+		if (ret <= 0 || !page)
+			return -EINVAL;
+		folio = page_folio(page);
+		if (!demo_raced(demo))
+			break;
+		folio_unlock(folio);
+		demo_count(demo);
+	}
+	demo_map(demo, page);
+	folio_unlock(folio);
+	return 0;
+}
+"""
+BEGIN = """\
+int demo_begin(struct demo *demo, struct page **pagep)
+{
+	struct folio *folio;
+	int ret;
+
+	ret = demo_start(demo, &folio);
+	if (ret < 0)
+		return ret;
+	ret = demo_flush(demo);
+	if (ret < 0)
+		goto error;
+	*pagep = &folio->page;
+	return 0;
+
+error:
+	folio_put(folio);
+	demo_leave(demo);
+	return ret;
+}
+"""
+WALK = """\
+int demo_walk(struct demo *demo)
+{
+	int i, err;
+
+	for (i = 0; i < demo->count; i++) {
+		err = demo_step(demo, i);
+		if (err)
+			goto out_unlock;
+		demo_use(demo);
+		unlock_page(demo->pages[i]);
+	}
+	return 0;
+
+out_unlock:
+	unlock_page(demo->pages[i]);
+out:
+	demo_leave(demo);
+	return err;
+}
+"""
+TWICE = """\
+void demo_twice(struct demo *demo)
+{
+	struct page *page = demo_next(demo);
+
+	put_page(page);
+	demo_count(demo);
+	put_page(page);
+}
+"""
+
+
+def new_findings(tmp_path: Path, before: str, after: str) -> list[Finding]:
+    """Return what a patch from one text of demo.c to another makes new."""
+    (tmp_path / "demo.c").write_text(before)
+    old, new = before.splitlines(), after.splitlines()
+    lines = ["--- a/demo.c", "+++ b/demo.c", f"@@ -1,{len(old)} +1,{len(new)} @@"]
+    lines += [f"-{line}" for line in old] + [f"+{line}" for line in new]
+    mail = ("\n".join(lines) + "\n").encode()
+    judged = list(check_patches([("mail", io.BytesIO(mail))], tmp_path, Options(jobs=1)))
+    return [f for one in judged for f in one.result.findings if f.status is Status.NEW]
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "rule", "line"),
+    [
+        (RETRY, "\t\tfolio_unlock(folio);\n", "", "page-lock-leak", 16),
+        (BEGIN, "\tfolio_put(folio);\n", "", "page-ref-leak", 16),
+        (WALK, "goto out_unlock;", "goto out;", "page-lock-leak", 17),
+        (WALK, "goto out_unlock;", "return err;", "page-lock-leak", 8),
+        (WALK, "\t\tunlock_page(demo->pages[i]);\n", "", "page-lock-leak", 5),
+        (WALK, "\tunlock_page(demo->pages[i]);\nout", "out", "page-lock-leak", 16),
+    ],
+)
+def test_release_is_gone(tmp_path: Path, text: str, old: str, new: str, rule: str, line: int) -> None:
+    assert old in text
+
+    found = new_findings(tmp_path, text, text.replace(old, new, 1))
+
+    assert [(f.rule, f.line) for f in found] == [(rule, line)]
+    assert "any more" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        (
+            RETRY,
+            "\t\tfolio_unlock(folio);\n\t\tdemo_count(demo);\n",
+            "\t\tdemo_count(demo);\n\t\tfolio_unlock(folio);\n",
+        ),
+        (RETRY, "\t\tfolio_unlock(folio);\n\t\tdemo_count", "\t\tdemo_drop(folio);\n\t\tdemo_count"),
+        (RETRY, "folio_unlock(folio)", "unlock_page(page)"),
+        (RETRY, "folio", "range_folio"),
+        (BEGIN, "\tfolio_put(folio);\n\tdemo_leave(demo);\n", "\tdemo_leave_folio(demo, folio);\n"),
+        (BEGIN, "\tfolio_put(folio);\n", "\tdemo->folio = folio;\n"),
+        (BEGIN, "\tfolio_put(folio);\n", "\tif (folio)\n\t\tfolio_put(folio);\n"),
+        (WALK, "goto out_unlock;", "{\n\t\t\tunlock_page(demo->pages[i]);\n\t\t\tgoto out;\n\t\t}"),
+        (TWICE, "\tdemo_count(demo);\n\tput_page(page);\n", "\tdemo_count(demo);\n"),
+    ],
+)
+def test_release_is_elsewhere(tmp_path: Path, text: str, old: str, new: str) -> None:
+    assert old in text
+
+    assert new_findings(tmp_path, text, text.replace(old, new)) == []
+
+
+def test_what_the_release_belonged_to_is_gone_too(tmp_path: Path) -> None:
+    text = BEGIN.replace("\tret = demo_flush", "\tfolio_get(folio);\n\tret = demo_flush")
+    after = text.replace("\tfolio_get(folio);\n", "").replace("\tfolio_put(folio);\n", "")
+
+    assert new_findings(tmp_path, text, after) == []
+
+
+def test_callee_that_changes_too_may_release(tmp_path: Path) -> None:
+    callee = "int demo_flush(struct demo *demo)\n{\n\treturn demo->error;\n}\n\n"
+    before = callee + BEGIN
+    after = before.replace("return demo->error", "return demo_give_up(demo)").replace("\tfolio_put(folio);\n", "")
+
+    assert new_findings(tmp_path, before, after) == []
