@@ -4,6 +4,7 @@ What the work needs to know of a run (the setting) is pickled once and unpickled
 once in each process, so a task carries only its own input.
 """
 
+import gc
 import hashlib
 import os
 import pickle
@@ -25,6 +26,9 @@ Output = TypeVar("Output")
 
 PATIENCE = 5.0
 """Seconds without a result after which a cluster is asked whether it is still there."""
+
+RARELY = (100_000, 50, 100)
+"""Thresholds of the garbage collector: what the analysis makes is seldom cyclic, and there is much of it."""
 
 _UNPICKLED: dict[bytes, object] = {}
 _ONE_AT_A_TIME = threading.Lock()
@@ -127,10 +131,13 @@ def open_workers(jobs: int, scheduler: str | None = None) -> Iterator[Workers]:
             yield Workers([cluster.executor], cluster.width, cluster)
         return
     width = jobs or os.cpu_count() or 1
-    if width == 1:
-        yield Workers([], 1)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-
     with ExitStack() as stack:
-        yield Workers([stack.enter_context(ProcessPoolExecutor(1)) for _ in range(width)], width)
+        stack.callback(gc.set_threshold, *gc.get_threshold())
+        gc.set_threshold(*RARELY)
+        if width == 1:
+            yield Workers([], 1)
+            return
+        from concurrent.futures import ProcessPoolExecutor
+
+        pools = [ProcessPoolExecutor(1, initializer=gc.set_threshold, initargs=RARELY) for _ in range(width)]
+        yield Workers([stack.enter_context(pool) for pool in pools], width)
