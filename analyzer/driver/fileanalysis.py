@@ -48,6 +48,7 @@ from analyzer.driver.remembering import (
     piece_key,
 )
 from analyzer.driver.tables import Operation, TableEntry, read_entries, stored_names, struct_of
+from analyzer.driver.waves import Survey
 from analyzer.findings import Finding, Skipped
 from analyzer.ir import Field, Function
 from analyzer.program import CallbackContract, OperationBinding, call_names, call_order, read_operations
@@ -131,6 +132,7 @@ class FileJob(msgspec.Struct, frozen=True):
     hits: names that matter and that the file mentions; summaries: those of other files, by name;
     bindings: (struct, field) by function, from other files; operations: what tables make of calls, by field;
     measure: functions of this file whose kept parameters are wanted;
+    only: the functions to analyse for what they give others, None for a whole analysis;
     known: what an earlier process kept of its functions; keep: whether that is wanted of this one.
     """
 
@@ -142,6 +144,7 @@ class FileJob(msgspec.Struct, frozen=True):
     measure: frozenset[str] = frozenset()
     known: bytes = b""
     keep: bool = False
+    only: frozenset[str] | None = None
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -279,14 +282,40 @@ def analyse_file(setting: Setting, job: FileJob) -> FileResult:
     lowered = lower_file(job.path, data)
     memory = file_memory(job.path)
     memory.begin(job.known)
-    whole = _FileAnalysis(setting, setting.views[0], job, lowered, memory).run(first=True)
+    bindings = _bindings_of(setting, lowered)
+    whole = _FileAnalysis(setting, setting.views[0], job, lowered, memory, bindings).run(first=True)
     for view in setting.views[1:]:
         if _concerns(view, job):
-            whole = _merge(whole, _FileAnalysis(setting, view, job, lowered, memory).run(first=False))
-    if job.measure:
+            whole = _merge(whole, _FileAnalysis(setting, view, job, lowered, memory, bindings).run(first=False))
+    if job.measure or job.only is not None:
         return whole
     memory.end()
     return msgspec.structs.replace(whole, known=encode_known(memory.used)) if job.keep and memory.used else whole
+
+
+def _bindings_of(setting: Setting, lowered: _Lowered) -> tuple[OperationBinding, ...]:
+    """Return what a file stores in operations tables, when it mentions one that a contract speaks of."""
+    data = lowered.source.data
+    structs = {struct for struct, _ in setting.contracts}
+    if not any(word.encode() in data for word in structs | structural_words()):
+        return ()
+    return bindings_of(lowered, setting.registrars, setting.operations)
+
+
+def survey_file(setting: Setting, path: str) -> Survey:
+    """Return what a file defines and calls; nothing for one that cannot be read."""
+    try:
+        data = setting.tree.read(path)
+    except AnalyzerError:
+        return Survey(path, {}, frozenset())
+    if is_binary(data):
+        return Survey(path, {}, frozenset())
+    lowered = lower_file(path, data)
+    header = path.endswith(".h")
+    shared = {
+        n for n, found in lowered.definitions.items() if header or not all(d.is_static or d.is_macro for d in found)
+    }
+    return Survey(path, lowered.callees, frozenset(shared))
 
 
 def _concerns(view: ViewSetting, job: FileJob) -> bool:
@@ -316,7 +345,13 @@ def _skip(path: str, function: str | None, line: int | None, reason: str) -> Ski
 
 class _FileAnalysis:
     def __init__(
-        self, setting: Setting, view: ViewSetting, job: FileJob, lowered: _Lowered, memory: FileMemory
+        self,
+        setting: Setting,
+        view: ViewSetting,
+        job: FileJob,
+        lowered: _Lowered,
+        memory: FileMemory,
+        bindings: tuple[OperationBinding, ...],
     ) -> None:
         self.memory = memory
         self.context = digest((setting.digest, job.path, sorted(lowered.zeros.items())))
@@ -328,7 +363,7 @@ class _FileAnalysis:
         self.local: dict[str, Summary] = {}
         self.joined: dict[str, Summary | None] = {}
         self.kept: dict[str, Kept] = {}
-        self.bindings = self._bindings()
+        self.bindings = bindings
         model = msgspec.structs.replace(view.model, constants={**lowered.zeros, **view.model.constants})
         self.knowledge: Knowledge = make_knowledge(model, self._summary_of, self._operation_of, self._keeps)
         self.skipped: list[Skipped] = []
@@ -344,7 +379,7 @@ class _FileAnalysis:
         lowered = self.lowered
         interesting = self._interesting()
         for component in call_order(sorted(lowered.definitions), lowered.callees):
-            wanted = [n for n in component if self._matters(n, interesting)]
+            wanted = [n for n in component if self._wanted(n) and self._matters(n, interesting)]
             if wanted:
                 self._analyse_component(wanted)
         candidates: list[Candidate] = []
@@ -354,7 +389,7 @@ class _FileAnalysis:
                 above = _piece_of(lowered, item).first - 1
                 candidates += [Candidate(moved_finding(c.finding, above), c.asks) for c in known.candidates]
                 suspicions += [Suspicion(moved_finding(s.finding, above), s.results) for s in known.suspicions]
-        if first:
+        if first and self.job.only is None:
             candidates += map(Candidate, self._structural_findings())
             for name in sorted(self.job.measure):
                 self._measure(name)
@@ -371,11 +406,14 @@ class _FileAnalysis:
             suspicions=tuple(suspicions),
             summaries=summaries,
             bindings=tuple(sorted({(b.function, b.struct, b.field) for b in self.bindings if b.function})),
-            tables=self._tables(first),
+            tables=self._tables(first) if self.job.only is None else (),
             kept=tuple(self.kept[name] for name in sorted(self.job.measure & self.kept.keys())),
             skipped=tuple(sorted(self.skipped, key=lambda s: s.sort_key)),
             functions=sum(len(v) for v in self.analysed.values()),
         )
+
+    def _wanted(self, name: str) -> bool:
+        return self.job.only is None or name in self.job.only
 
     def _structural_findings(self) -> tuple[Finding, ...]:
         """Ask about the shape of what was analysed, and of what the model or the questions name."""
@@ -393,13 +431,6 @@ class _FileAnalysis:
                 except (AnalyzerError, RecursionError):
                     self._skip_function(item, "could not be parsed")
         return structural_findings(lowered.source, functions, self.bindings, self.setting.model, self.setting.rules)
-
-    def _bindings(self) -> tuple[OperationBinding, ...]:
-        structs = {struct for struct, _ in self.setting.contracts}
-        data = self.lowered.source.data
-        if not any(word.encode() in data for word in structs | structural_words()):
-            return ()
-        return bindings_of(self.lowered, self.setting.registrars, self.setting.operations)
 
     def _tables(self, first: bool) -> tuple[TableEntry, ...]:
         """Return what this view knows of the functions in tables here; the `first` view also names the others."""

@@ -27,12 +27,13 @@ from analyzer.dataflow import Summary
 from analyzer.driver.contracts import operation_summary
 from analyzer.driver.executor import Workers
 from analyzer.driver.facts import TreeFacts, condition_names
-from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, analyse_file, view_settings
+from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, analyse_file, survey_file, view_settings
 from analyzer.driver.tables import Operation, TableEntry, find_owners, make_operation
+from analyzer.driver.waves import Survey, Visits, plan_visits
 from analyzer.findings import Finding, Skipped
 from analyzer.program import ContractModel, load_contract_model, merge_contracts, read_contracts
 from analyzer.rulespec import Model, Rule
-from analyzer.source import Look, Tree, look_for_texts, search_definitions, search_names
+from analyzer.source import Look, Tree, look_at_files, search_definitions, search_names
 
 MAX_ROUNDS = 24
 MAX_QUESTION_ROUNDS = 5
@@ -42,6 +43,8 @@ SEARCH_BATCH = 400
 PUBLIC = "include/"
 """The folder of the headers that a whole kernel shares."""
 ANALYSIS_BATCH = 12
+PLANNED = 32
+"""How many files are analysed in a planned order."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -153,8 +156,8 @@ def _search(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]
 
 
 def _look(setting: object, paths: list[str]) -> list[Look]:
-    tree, texts = cast(tuple[Tree, Iterable[str]], setting)
-    return list(look_for_texts(tree, paths, texts))
+    tree, texts, names = cast(tuple[Tree, Iterable[str], Iterable[str]], setting)
+    return list(look_at_files(tree, paths, texts, names))
 
 
 def _owners(setting: object, paths: list[str]) -> list[tuple[str, frozenset[tuple[str, str]]]]:
@@ -165,6 +168,11 @@ def _owners(setting: object, paths: list[str]) -> list[tuple[str, frozenset[tupl
 def _search_definitions(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
     tree, names = cast(tuple[Tree, Iterable[str]], setting)
     return sorted(search_definitions(tree, paths, names).items())
+
+
+def _survey(setting: object, paths: list[str]) -> list[Survey]:
+    assert isinstance(setting, Setting)
+    return [survey_file(setting, path) for path in paths]
 
 
 def _analyse(setting: object, jobs: list[FileJob]) -> list[FileResult]:
@@ -203,6 +211,12 @@ class _Update:
         """Fields of tables of which not all is as it was."""
         self.turns: dict[str, int] = {}
         self.pending: set[str] = set()
+        self.done: dict[str, FileJob] = {}
+        """The last whole job of each file in this run."""
+        self.previewed: dict[str, dict[str, tuple[Summary, ...]]] = {}
+        """What functions gave that were analysed ahead of their file, by file and name."""
+        self.ahead: dict[str, frozenset[str]] = {}
+        """Names that files mention and that came to matter in this run, by file."""
         self.doubtful: set[str] = set()
         """Names that conditions ask about, and that stand in files which may define them and are not what they were."""
 
@@ -215,18 +229,21 @@ class _Update:
             snapshot.unread.pop(path, None)
             if path not in present:
                 self._forget(path)
-        self._find_carriers(present | (self.files - snapshot.files))
-        snapshot.files = self.files
         for path, names in snapshot.hits.items():
             for name in names:
                 self.by_name.setdefault(name, set()).add(path)
-        self._look_up(snapshot.searched, sorted(present), record=False)
+        first = self.knobs.model.names() | self._condition_names() | self._contract_names()
+        fresh = present | (self.files - snapshot.files)
+        self._search_in(
+            [p for p in self.sorted_files if p not in fresh], dict.fromkeys(first - snapshot.searched.keys(), "")
+        )
+        snapshot.searched |= dict.fromkeys(first, "")
+        self._look_at(fresh)
+        snapshot.files = self.files
         for path in present:
             self._doubt(path)
         for path in present - snapshot.hits.keys():
             self._forget(path)
-        first = self.knobs.model.names() | self._condition_names() | self._contract_names()
-        self._search_in(self.sorted_files, dict.fromkeys(first - snapshot.searched.keys(), ""))
         model = self._fit_model()
         self.setting = Setting(
             self.tree,
@@ -271,16 +288,30 @@ class _Update:
         }
         return frozenset(structs | operations)
 
-    def _find_carriers(self, fresh: Iterable[str]) -> None:
-        """Learn which files speak of pages: by the words of the types that pages have; and which cannot be read."""
+    def _look_at(self, fresh: Iterable[str]) -> None:
+        """Learn which files speak of pages, by the words of the types that pages have; and which cannot be read.
+
+        And which of the names that were looked for so far they mention.
+        """
         texts = frozenset(kind.split()[-2] for kind in self.knobs.model.types)
-        looks = list(self.workers.map_batches(_look, (self.tree, texts), sorted(fresh), SEARCH_BATCH))
+        setting = (self.tree, texts, frozenset(self.snapshot.searched))
+        looks = list(self.workers.map_batches(_look, setting, sorted(fresh), SEARCH_BATCH))
         self.snapshot.unread |= {look.path: look.unread for look in looks if look.unread}
+        for look in looks:
+            self._mention(look.path, (n for n in look.names if look.path.startswith(self.snapshot.searched[n])))
         if self.knobs.model.untyped:
             self.snapshot.carriers = self.files
             return
         kept = (self.snapshot.carriers & self.files) - frozenset(fresh)
         self.snapshot.carriers = kept.union(look.path for look in looks if look.holds)
+
+    def _mention(self, path: str, names: Iterable[str]) -> None:
+        """Note that a file mentions names that matter."""
+        found = frozenset(names)
+        if found:
+            self.snapshot.hits[path] = self.snapshot.hits.get(path, frozenset()) | found
+            for name in found:
+                self.by_name.setdefault(name, set()).add(path)
 
     def _search_new(self, scopes: Mapping[str, str]) -> None:
         """Look for wrappers and their callers."""
@@ -294,22 +325,11 @@ class _Update:
         for scope in sorted(by_scope):
             names = by_scope[scope]
             paths = [p for p in files if p.startswith(scope)]
-            self._look_up(names, paths, record=True)
+            if paths:
+                for path, here in self.workers.map_batches(_search, (self.tree, names), paths, SEARCH_BATCH):
+                    self._mention(path, here)
             for name in names:
                 self.snapshot.searched[name] = scope
-
-    def _look_up(self, names: Iterable[str], paths: list[str], record: bool) -> None:
-        wanted = frozenset(names)
-        if not wanted or not paths:
-            return
-        for path, here in self.workers.map_batches(_search, (self.tree, wanted), paths, SEARCH_BATCH):
-            scoped = frozenset(n for n in here if path.startswith(self.snapshot.searched.get(n, "")))
-            found = here if record else scoped
-            if not found:
-                continue
-            self.snapshot.hits[path] = self.snapshot.hits.get(path, frozenset()) | found
-            for name in found:
-                self.by_name.setdefault(name, set()).add(path)
 
     def _scope(self, name: str, definers: Iterable[str]) -> str:
         """Return below which folder a function can be called: "" for one that a public header declares."""
@@ -353,8 +373,9 @@ class _Update:
         old = self.snapshot.results.get(path)
         before = _by_name(old.summaries) if old is not None else {}
         after = _by_name(result.summaries)
+        ahead = self.previewed.pop(path, {})
         self.snapshot.results[path] = result
-        for name in before.keys() - after.keys():
+        for name in (before.keys() | ahead.keys()) - after.keys():
             self.summaries.get(name, {}).pop(path, None)
         for name, found in after.items():
             self.summaries.setdefault(name, {})[path] = found
@@ -363,7 +384,8 @@ class _Update:
         for function, struct, operation in result.bindings:
             self.bindings.setdefault(function, {}).setdefault(path, set()).add((struct, operation))
         self._register_tables(path, old.tables if old is not None else (), result.tables)
-        return {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
+        surprising = {name for name, found in ahead.items() if found != after.get(name, ())}
+        return surprising | {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
 
     def _register_tables(self, path: str, old: tuple[TableEntry, ...], new: tuple[TableEntry, ...]) -> None:
         fields = {entry.field for entry in (*old, *new)}
@@ -378,18 +400,14 @@ class _Update:
         for number in range(MAX_ROUNDS):
             if not self.pending:
                 return
-            jobs = [self._job(path) for path in sorted(self.pending)]
+            paths = sorted(self.pending)
             self.pending = set()
-            changed: set[str] = set()
             bound_before = {f: {k for v in t.values() for k in v} for f, t in self.bindings.items()}
-            results = self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place)
-            for done, result in enumerate(results, start=1):
-                if result.known:
-                    self.store.keep(result.path, result.known)
-                    result = msgspec.structs.replace(result, known=b"")
-                changed |= self._register(result)
-                if self.progress is not None:
-                    self.progress(f"round {number + 1}", done, len(jobs))
+            surveys = self._survey(paths)
+            calls = {survey.path: frozenset().union(*survey.callees.values()) for survey in surveys}
+            for visits in plan_visits(surveys, self.snapshot.hits):
+                self._connect(self._preview(visits), calls)
+            changed = self._finish(paths, f"round {number + 1}")
             self._search_changed(changed)
             for name in changed:
                 self.pending |= self.by_name.get(name, set())
@@ -459,6 +477,58 @@ class _Update:
             paths = sorted({path for path, _ in mentions})
         self._search_in(paths, {f"->{name}": "", f".{name}": ""})
 
+    def _survey(self, paths: list[str]) -> list[Survey]:
+        """Return what many files define and call; nothing for a few: a plan would cost more than it saves."""
+        if len(paths) < PLANNED:
+            return []
+        return sorted(self.workers.map_batches(_survey, self.setting, paths, ANALYSIS_BATCH), key=lambda s: s.path)
+
+    def _connect(self, given: set[str], calls: Mapping[str, frozenset[str]]) -> None:
+        """Let the files of a plan know what functions give that they call and that nobody has looked for yet."""
+        fresh = given - self.snapshot.searched.keys()
+        self._find_public(fresh)
+        scopes = {name: self._scope(name, self.summaries[name]) for name in fresh}
+        for path, names in calls.items():
+            here = {name for name in fresh & names if path.startswith(scopes[name])}
+            if here:
+                self.ahead[path] = self.ahead.get(path, frozenset()) | here
+
+    def _preview(self, visits: Visits) -> set[str]:
+        """Analyse some functions ahead of their files; return the names of those that do something to a page."""
+        jobs = [
+            msgspec.structs.replace(self._job(path, only), known=self._recall(path)) for path, only in visits.items()
+        ]
+        given: set[str] = set()
+        for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place):
+            path, found = result.path, _by_name(result.summaries)
+            given |= found.keys()
+            for name in visits[path]:
+                if name in found:
+                    self.summaries.setdefault(name, {})[path] = found[name]
+                elif name in self.summaries:
+                    self.summaries[name].pop(path, None)
+            self.previewed.setdefault(path, {}).update((name, found.get(name, ())) for name in visits[path])
+        return given
+
+    def _finish(self, paths: list[str], title: str) -> set[str]:
+        """Analyse whole files; return the names whose summary is not what was known of it."""
+        jobs = []
+        for path in paths:
+            job = self._job(path)
+            if self.done.get(path) != job:
+                self.done[path] = job
+                jobs.append(msgspec.structs.replace(job, known=self._recall(path)))
+        changed: set[str] = set()
+        results = self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place)
+        for count, result in enumerate(results, start=1):
+            if result.known:
+                self.store.keep(result.path, result.known)
+                result = msgspec.structs.replace(result, known=b"")
+            changed |= self._register(result)
+            if self.progress is not None:
+                self.progress(title, count, len(jobs))
+        return changed
+
     def _pend_newly_bound(self, before: Mapping[str, set[tuple[str, str]]]) -> None:
         """Analyse again the functions that a table of another file turned out to bind."""
         fresh = {
@@ -523,8 +593,8 @@ class _Update:
         self._find_public(unknown)
         self._search_new({name: self._scope(name, self.summaries[name]) for name in sorted(unknown)})
 
-    def _job(self, path: str) -> FileJob:
-        hits = self.snapshot.hits.get(path, frozenset())
+    def _job(self, path: str, only: frozenset[str] | None = None) -> FileJob:
+        hits = self.snapshot.hits.get(path, frozenset()) | self.ahead.get(path, frozenset())
         summaries = {}
         bindings = {}
         for name in sorted(hits):
@@ -537,9 +607,13 @@ class _Update:
                     bindings[name] = tuple(sorted(elsewhere))
         fields = {name.lstrip("->.") for name in hits if name.startswith((".", "->"))}
         operations = {f: self.snapshot.operations[f] for f in sorted(fields & self.snapshot.operations.keys())}
+        return FileJob(path, hits, summaries, bindings, operations, keep=self.store.lasting, only=only)
+
+    def _recall(self, path: str) -> bytes:
+        """Return what an earlier process kept of a file, the first time that this is asked."""
         known = self.store.recall(path) if path not in self.recalled else b""
         self.recalled.add(path)
-        return FileJob(path, hits, summaries, bindings, operations, known=known, keep=self.store.lasting)
+        return known
 
     # -- questions that candidates ask of functions elsewhere
 

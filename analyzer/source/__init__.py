@@ -9,7 +9,7 @@ from analyzer.source.errors import (
     SyntaxFailure,
     WorkersLost,
 )
-from analyzer.source.search import BINARY, Look, is_binary, look_for_texts, search_definitions, search_names
+from analyzer.source.search import BINARY, Look, is_binary, look_at_files, search_definitions, search_names
 from analyzer.source.text import SourceText
 from analyzer.source.tree import EmptyTree, FolderTree, GitTree, OverlayTree, Tree, run_git
 
@@ -30,7 +30,7 @@ __all__ = [
     "Tree",
     "WorkersLost",
     "is_binary",
-    "look_for_texts",
+    "look_at_files",
     "run_git",
     "search_definitions",
     "search_names",

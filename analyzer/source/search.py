@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ahocorasick_rs import BytesAhoCorasick, MatchKind
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from analyzer.source.errors import SourceError
 from analyzer.source.tree import Tree
@@ -17,7 +17,7 @@ BINARY = "binary file"
 BINARY_WITHIN = 65536
 
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-_HEADER = re.compile(rb"^(?:#[ \t]*define[ \t]+|[A-Za-z_][\w \t*]*?[ \t*]|)([A-Za-z_]\w*)[ \t]*\(", re.MULTILINE)
+_HEADER = re.compile(rb"(?:#[ \t]*define[ \t]+|[A-Za-z_][\w \t*]*?[ \t*]|)([A-Za-z_]\w*)[ \t]*\(")
 
 
 class NameSearch:
@@ -27,27 +27,43 @@ class NameSearch:
         """Compile the search; a name may be an identifier or `->identifier`."""
         self.names = sorted(set(names))
         self._patterns = [name.encode("utf-8") for name in self.names]
-        self._automaton = BytesAhoCorasick(self._patterns, matchkind=MatchKind.Standard) if self.names else None
+        self._automaton = _automaton(self._patterns) if self.names else None
 
     def names_in(self, data: bytes) -> frozenset[str]:
         """Return the names that stand in the text as whole words."""
-        if self._automaton is None:
-            return frozenset()
+        found = {index for index, _ in self._words(data)}
+        return frozenset(self.names[i] for i in found)
+
+    def defined_in(self, data: bytes) -> frozenset[str]:
+        """Return the names that stand before a `(` on a line that begins in column 0, or behind `#define`."""
         found: set[int] = set()
+        for index, start in self._words(data):
+            if index not in found:
+                header = _HEADER.match(data, data.rfind(b"\n", 0, start) + 1)
+                if header is not None and header.start(1) == start:
+                    found.add(index)
+        return frozenset(self.names[i] for i in found)
+
+    def _words(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Yield the number of each name that stands in the text as a whole word, and its offset."""
+        if self._automaton is None:
+            return
         end_of_data = len(data)
         for index, start, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
-            if index in found:
-                continue
             if end < end_of_data and data[end] in _WORD:
                 continue
             if start and data[start - 1] in _WORD and data[start] in _WORD:
                 continue
-            found.add(index)
-        return frozenset(self.names[i] for i in found)
+            yield index, start
+
+
+def _automaton(patterns: list[bytes]) -> BytesAhoCorasick:
+    """Return an automaton of some patterns, as a DFA: three times as fast as the library's own choice."""
+    return BytesAhoCorasick(patterns, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
 
 
 def _readable(tree: Tree, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the files that can be read with their bytes; `look_for_texts` tells which cannot."""
+    """Yield the files that can be read with their bytes; `look_at_files` tells which cannot."""
     for path in paths:
         try:
             yield path, tree.read(path)
@@ -56,7 +72,7 @@ def _readable(tree: Tree, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def search_names(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict[str, frozenset[str]]:
-    """Return the names found by path, for the paths where there are any; `look_for_texts` tells of unreadable files."""
+    """Return the names found by path, for the paths where there are any; `look_at_files` tells of unreadable files."""
     search = NameSearch(names)
     found = {}
     for path, data in _readable(tree, paths):
@@ -67,10 +83,14 @@ def search_names(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict
 
 
 class Look(NamedTuple):
-    """Whether a file holds what was looked for; and why nobody can say for sure, "" for a text that could be read."""
+    """One file: whether it holds one of some texts, as words or inside of words; which names stand in it.
+
+    unread: why nobody can say for sure, "" for a text that could be read.
+    """
 
     path: str
     holds: bool
+    names: frozenset[str] = frozenset()
     unread: str = ""
 
 
@@ -79,34 +99,36 @@ def is_binary(data: bytes) -> bool:
     return b"\0" in data[:BINARY_WITHIN]
 
 
-def look_for_texts(tree: Tree, paths: Iterable[str], texts: Iterable[str]) -> Iterator[Look]:
-    """Yield the files that hold one of some texts, as words or inside of words, and those that could not be read."""
+def look_at_files(tree: Tree, paths: Iterable[str], texts: Iterable[str], names: Iterable[str]) -> Iterator[Look]:
+    """Yield what files hold of some texts and names, in one reading; those with nothing to tell are left out."""
     wanted = [text.encode("utf-8") for text in texts]
+    automaton = _automaton(wanted) if wanted else None
+    search = NameSearch(names)
     for path in paths:
         try:
             data = tree.read(path)
         except SourceError as error:
-            yield Look(path, False, str(error).removeprefix(f"{path}: "))
+            yield Look(path, False, unread=str(error).removeprefix(f"{path}: "))
             continue
-        holds = any(text in data for text in wanted)
-        unread = BINARY if is_binary(data) else ""
-        if holds or unread:
-            yield Look(path, holds, unread)
+        look = Look(
+            path,
+            automaton is not None and bool(automaton.find_matches_as_indexes(data)),
+            search.names_in(data),
+            BINARY if is_binary(data) else "",
+        )
+        if look.holds or look.names or look.unread:
+            yield look
 
 
 def search_definitions(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict[str, frozenset[str]]:
     """Return the names that a file seems to define or declare, by path.
 
-    By shape, over-approximate: the name stands before a `(` on a line that begins in column 0, or behind `#define`.
-    A file that cannot be read defines nothing; `look_for_texts` tells which those are.
+    By shape, over-approximate: see `NameSearch.defined_in`.
+    A file that cannot be read defines nothing; `look_at_files` tells which those are.
     """
     search = NameSearch(names)
     found = {}
     for path, data in _readable(tree, paths):
-        here = {name.encode("utf-8") for name in search.names_in(data)}
-        if not here:
-            continue
-        defined = frozenset(match[1].decode("utf-8") for match in _HEADER.finditer(data) if match[1] in here)
-        if defined:
+        if defined := search.defined_in(data):
             found[path] = defined
     return found

@@ -6,7 +6,7 @@ import pytest
 
 from analyzer.driver.executor import Workers
 from analyzer.driver.fixpoint import Knobs, Snapshot, findings_of, skipped_of, update
-from analyzer.source import FolderTree, look_for_texts
+from analyzer.source import FolderTree, look_at_files
 from tests.cli.running import BALANCED, LEAKING, write_tree
 from tests.rules.annotated import built_in_model, built_in_rules
 
@@ -53,6 +53,6 @@ def test_a_look_tells_what_was_found_and_what_was_not_read(
 ) -> None:
     if data is not None:
         (tmp_path / "a.c").write_bytes(data)
-    (look,) = look_for_texts(FolderTree(tmp_path), ["a.c"], ["folio_lock"])
+    (look,) = look_at_files(FolderTree(tmp_path), ["a.c"], ["folio_lock"], [])
 
     assert (look.holds, look.unread) == (holds, unread)
