@@ -20,11 +20,14 @@ _NOTHING = Case((), ANY, ())
 def join_bound(field: str, summaries: Sequence[Summary]) -> Summary | None:
     """Return the summary of a call through `field`; None when nothing, or too much, is known of it.
 
-    A summary that is trivial stands for a function that touches no page. All are of one view.
+    A summary that is trivial stands for a function that touches no page, but may keep one that it is given; when it
+    has no cases its results are not known. All are of one view.
     """
     if all(s.trivial for s in summaries) or any(s.opaque for s in summaries):
         return None
-    groups = [list(s.cases) or [_NOTHING] if not s.trivial else [_NOTHING] for s in summaries]
+    given = sorted({e.path for s in summaries for c in s.cases for e in c.effects if _is_argument(e)})
+    kept = tuple(Effect(path, (), escaped=True) for path in given)
+    groups = [_untouched(s, kept) if s.trivial else list(s.cases) for s in summaries]
     needs = [{key for case in group for key in _needs(case)} for group in groups]
     shared = set.intersection(*needs)
     cases = list(dict.fromkeys(_with_shared(case, shared) for group in groups for case in group))
@@ -37,7 +40,15 @@ def join_bound(field: str, summaries: Sequence[Summary]) -> Summary | None:
 
 def _tells(effect: Effect) -> bool:
     """Tell whether an effect says more than what holds of any unknown call: arguments and results are unknown."""
-    return any(c.requires or c.to for c in effect.changes) or (effect.path[0] != "ret" and len(effect.path) > 1)
+    return any(c.requires or c.to for c in effect.changes) or not (_is_argument(effect) or effect.path[0] == "ret")
+
+
+def _is_argument(effect: Effect) -> bool:
+    return len(effect.path) == 1 and effect.path[0] != "ret"
+
+
+def _untouched(summary: Summary, effects: tuple[Effect, ...]) -> list[Case]:
+    return [msgspec.structs.replace(case, effects=effects) for case in summary.cases or (_NOTHING,)]
 
 
 def _needs(case: Case) -> list[tuple[Path, int, str]]:
@@ -45,14 +56,20 @@ def _needs(case: Case) -> list[tuple[Path, int, str]]:
 
 
 def _with_shared(case: Case, shared: set[tuple[Path, int, str]]) -> Case:
-    """Return the case without the demands that are not shared by all functions, and without their events."""
-    effects = tuple(
-        msgspec.structs.replace(e, changes=tuple(_change(e, c, shared) for c in e.changes)) for e in case.effects
-    )
-    return msgspec.structs.replace(case, effects=effects)
+    """Return the case without the demands that are not shared by all functions, and without their events.
+
+    What leaves a facet as it was demanded to be then does nothing to it.
+    """
+    found = []
+    for effect in case.effects:
+        changes = tuple(c for change in effect.changes for c in _changes(effect, change, shared))
+        if changes or not effect.changes or effect.escaped or effect.receivers:
+            found.append(msgspec.structs.replace(effect, changes=changes))
+    return msgspec.structs.replace(case, effects=tuple(found))
 
 
-def _change(effect: Effect, change: Change, shared: set[tuple[Path, int, str]]) -> Change:
+def _changes(effect: Effect, change: Change, shared: set[tuple[Path, int, str]]) -> tuple[Change, ...]:
     if not change.requires or (effect.path, change.facet, change.requires) in shared:
-        return change
-    return msgspec.structs.replace(change, requires="", event="")
+        return (change,)
+    same = change.to == change.requires and not change.acquired
+    return () if same else (msgspec.structs.replace(change, requires="", event=""),)

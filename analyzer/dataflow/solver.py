@@ -644,7 +644,8 @@ class _Solver:
         if shaky and any(case.effects for case in cases):
             return Summary(function.name, function.file, opaque=True)
         if not any(case.effects for case in cases):
-            return Summary(function.name, function.file, noreturn=not cases and not shaky)
+            results = () if shaky else _results_only(cases)
+            return Summary(function.name, function.file, results, noreturn=not cases and not shaky)
         return Summary(function.name, function.file, merge_cases(cases))
 
     def _effect(self, item: Object, path: Path, stored: bool) -> list[Effect]:
@@ -726,3 +727,11 @@ def _distinct(left: Exit, right: Exit) -> bool:
         return True
     other: Mapping[str, bool] = dict(right.bits)
     return any(bit in other and other[bit] != truth for bit, truth in left.bits)
+
+
+def _results_only(cases: list[Case]) -> tuple[Case, ...]:
+    """Return a case that tells which results some cases have; none when it can be any."""
+    mask = 0
+    for case in cases:
+        mask |= case.mask
+    return (Case((), mask, ()),) if mask and mask != ANY else ()

@@ -434,18 +434,32 @@ class _FileAnalysis:
 
     def _tables(self, first: bool) -> tuple[TableEntry, ...]:
         """Return what this view knows of the functions in tables here; the `first` view also names the others."""
-        asked = frozenset(n.lstrip("->.") for n in self.job.hits if n.startswith((".", "->"))) if first else frozenset()
-        asked &= self.job.operations.keys()
         mentioned = {n for n, s in self.local.items() if not s.trivial} | self.job.summaries.keys()
         known = {n: s for n in mentioned if (s := self._answer(n)) is not None and self._touches(s)}
         data = self.lowered.source.data
-        stored = set(stored_names(data, sorted(known)))
-        if not stored and not any(field.encode() in data for field in asked):
+        stored = frozenset(stored_names(data, sorted(known)))
+        if not stored and not self._asked_fields:
             return ()
+        known |= {n: self.local[n] for n in self._table_functions & self.local.keys()}
+        places = {n: msgspec.structs.replace(s, view=self.view.name) for n, s in known.items()}
+        return read_entries(self._read_tables(stored), places, self._asked_fields, plain=first)
+
+    def _read_tables(self, functions: frozenset[str]) -> tuple[OperationBinding, ...]:
         setting = self.setting
-        bindings = bindings_of(self.lowered, setting.registrars, setting.operations | asked, frozenset(stored))
-        places = {n: msgspec.structs.replace(known[n], view=self.view.name) for n in stored}
-        return read_entries(bindings, places, asked)
+        return bindings_of(self.lowered, setting.registrars, setting.operations | self._asked_fields, functions)
+
+    @cached_property
+    def _asked_fields(self) -> frozenset[str]:
+        """Return the fields of tables that the file mentions and of which everything is wanted."""
+        return (
+            frozenset(n.lstrip("->.") for n in self.job.hits if n.startswith((".", "->"))) & self.job.operations.keys()
+        )
+
+    @cached_property
+    def _table_functions(self) -> frozenset[str]:
+        """Return the functions that tables of this file bind to the fields asked for."""
+        bindings = self._read_tables(frozenset()) if self._asked_fields else ()
+        return frozenset(b.function for b in bindings if b.field in self._asked_fields)
 
     def _bound(self, name: str) -> set[tuple[str, str]]:
         here = {(b.struct, b.field) for b in self.bindings if b.function == name}
@@ -465,6 +479,8 @@ class _FileAnalysis:
 
     def _matters(self, name: str, interesting: frozenset[str]) -> bool:
         callees = self.lowered.callees[name]
+        if name in self._table_functions:
+            return True
         if callees & interesting and (name in self.below or not self.view.beside):
             return True
         if any(callee in self.local and self._touches(self.local[callee]) for callee in callees):

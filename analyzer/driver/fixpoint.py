@@ -437,7 +437,7 @@ class _Update:
         return {
             name
             for name, by_file in self.tables.items()
-            if name not in self.promised and any(e.summary for found in by_file.values() for e in found)
+            if name not in self.promised and any(e.matters for found in by_file.values() for e in found)
         }
 
     def _operation(self, name: str) -> Operation:

@@ -2,8 +2,11 @@
 
 The whole-program snapshot says which functions do something to a page. The
 files that the graph comes through are summarised once more, static functions
-included, in the view of the model that has the lock. Indirect calls make no
-edges, and callbacks are summarised as if their caller had promised nothing.
+included, in the view of the model that has the lock. A call through a field has
+an edge to each function that some table binds to a field of that name and that
+does something to the lock, whatever the struct (over-approximation), unless a
+contract speaks of the field. Callbacks are summarised as if their caller had
+promised nothing.
 """
 
 import re
@@ -17,6 +20,7 @@ from analyzer.driver.fileanalysis import functions_of, idioms_of, lower_file
 from analyzer.driver.fixpoint import Snapshot
 from analyzer.driver.options import Options
 from analyzer.driver.trees import Trees
+from analyzer.ir import Field
 from analyzer.program import call_order
 from analyzer.rulespec import NEGATIVE, POSITIVE, ZERO, Model
 from analyzer.source import AnalyzerError, FolderTree, SourceError, SourceText, Tree, search_definitions
@@ -47,13 +51,17 @@ class Node:
 
 @dataclass(frozen=True, order=True)
 class Edge:
-    """A call at `line` of the caller's file: the lock state that it requires, and those that it may leave."""
+    """A call at `line` of the caller's file: the lock state that it requires, and those that it may leave.
+
+    `through` is the field of an indirect call, "" for a direct one.
+    """
 
     caller: Node
     callee: Node
     line: int
     requires: tuple[str, ...]
     leaves: tuple[str, ...]
+    through: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,17 @@ class _Builder:
             for summary in result.summaries:
                 if summary.view == view:
                     self.shared.setdefault(summary.name, {})[path] = summary
+        self.bound: dict[str, set[tuple[str, str]]] = {}
+        """(function, file of the table) by the field that it is bound to."""
+        for path, result in sorted(snapshot.results.items()):
+            for entry in result.tables:
+                if (
+                    entry.field in snapshot.operations
+                    and entry.summary is not None
+                    and entry.summary.view == view
+                    and entry.matters
+                ):
+                    self.bound.setdefault(entry.field, set()).add((entry.function, path))
         self.files: dict[str, _File] = {}
         self.nodes: set[Node] = set()
         self.cut = False
@@ -161,21 +180,34 @@ class _Builder:
         if node.name in self.lock_events or not node.file:
             return
         for name, line in sorted(self._file(node.file).callees.get(node.name, {}).items()):
-            callee = self._callee(name, node.file)
-            if callee is not None:
-                yield self._edge(node, callee, line), callee
+            field = name.removeprefix("->") if name.startswith("->") else ""
+            for function, path in sorted(self.bound.get(field, ())) if field else [(name, node.file)]:
+                callee = self._callee(function, path)
+                if callee is not None:
+                    yield self._edge(node, callee, line, field), callee
 
     def _up(self, node: Node) -> Iterator[tuple[Edge, Node]]:
+        yield from self._direct_callers(node)
+        for field, bound in sorted(self.bound.items()):
+            if any(function == node.name and self._callee(function, path) == node for function, path in bound):
+                for path in sorted(p for p, hits in self.snapshot.hits.items() if f"->{field}" in hits):
+                    yield from self._calls_in(path, f"->{field}", node, field)
+
+    def _direct_callers(self, node: Node) -> Iterator[tuple[Edge, Node]]:
         static = bool(node.file) and node.name in self._file(node.file).static and not node.file.endswith(".h")
         mentioning = {path for path, hits in self.snapshot.hits.items() if node.name in hits}
         for path in sorted({node.file} if static else (mentioning | {node.file}) - {""}):
             file = self._file(path)
             if path != node.file and node.name in file.lines:
                 continue
-            for name, callees in sorted(file.callees.items()):
-                if node.name in callees and name != node.name:
-                    caller = Node(name, path, file.lines[name])
-                    yield self._edge(caller, node, callees[node.name]), caller
+            yield from self._calls_in(path, node.name, node, "")
+
+    def _calls_in(self, path: str, callee: str, node: Node, through: str) -> Iterator[tuple[Edge, Node]]:
+        file = self._file(path)
+        for name, callees in sorted(file.callees.items()):
+            if callee in callees and name != callee:
+                caller = Node(name, path, file.lines[name])
+                yield self._edge(caller, node, callees[callee], through), caller
 
     def _callee(self, name: str, file: str) -> Node | None:
         """Return what a call means, None if it does nothing to a page's lock."""
@@ -195,12 +227,12 @@ class _Builder:
             change.facet == self.facet for case in summary.cases for effect in case.effects for change in effect.changes
         )
 
-    def _edge(self, caller: Node, callee: Node, line: int) -> Edge:
+    def _edge(self, caller: Node, callee: Node, line: int, through: str) -> Edge:
         requires, leaves = self._event_states(callee.name)
         if callee.name not in self.lock_events and callee.file:
             summary = self._file(callee.file).summaries.get(callee.name)
             requires, leaves = self._summary_states(summary.cases if summary is not None else ())
-        return Edge(caller, callee, line, tuple(sorted(requires)), tuple(sorted(leaves)))
+        return Edge(caller, callee, line, tuple(sorted(requires)), tuple(sorted(leaves)), through)
 
     def _event_states(self, name: str) -> tuple[set[str], set[str]]:
         requires: set[str] = set()
@@ -242,8 +274,12 @@ class _Builder:
             others = self.shared.get(name)
             return join_summaries(name, list(others.values())) if others else None
 
-        knowledge = make_knowledge(self.model, summary_of, lambda _: None, lambda *_: None)
-        names = self.lock_events | self.shared.keys()
+        def operation_of(callee: Field) -> Summary | None:
+            operation = self.snapshot.operations.get(callee.name)
+            return operation.effect("", self.view) if operation is not None else None
+
+        knowledge = make_knowledge(self.model, summary_of, operation_of, lambda *_: None)
+        names = self.lock_events | self.shared.keys() | {f"->{field}" for field in self.bound}
         for component in call_order(sorted(lowered.definitions), lowered.callees):
             for name in component:
                 if not lowered.callees[name] & (names | local.keys()):
@@ -265,7 +301,7 @@ class _Builder:
             callees[name] = {
                 callee: _first_line(lowered.source, callee, items)
                 for callee in lowered.callees[name]
-                if not callee.startswith("->")
+                if not callee.startswith("->") or callee[2:] in self.bound
             }
             if all(item.is_static for item in items):
                 static.add(name)
@@ -274,7 +310,8 @@ class _Builder:
 
 def _first_line(source: SourceText, callee: str, items: Iterable[FunctionText]) -> int:
     """Return the line of the first call of a name in some functions, that of the first function if there is none."""
-    call = re.compile(rb"\b" + callee.encode() + rb"\s*\(")
+    through = callee.startswith("->")
+    call = re.compile((rb"(?:->|\.)\s*" if through else rb"\b") + callee.removeprefix("->").encode() + rb"\s*\(")
     starts = []
     for item in items:
         found = call.search(source.data, item.body, item.end)

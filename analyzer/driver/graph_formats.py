@@ -50,8 +50,9 @@ def _branch(
             continue
         states = f"  [{_states(edge)}]" if _states(edge) else ""
         more = any((e.caller if down else e.callee) == far for e in edges)
+        through = f" through ->{edge.through}" if edge.through else ""
         again = "  (recursive)" if far in path else "  (see above)" if far in shown and more else ""
-        lines.append(f"{indent}{far.name}  {_place(far)}{states}  at {edge.caller.file}:{edge.line}{again}")
+        lines.append(f"{indent}{far.name}  {_place(far)}{states}  at {edge.caller.file}:{edge.line}{through}{again}")
         if not again:
             shown.add(far)
             lines += _branch(far, edges, down, indent + "  ", path | {far}, shown)
@@ -69,6 +70,7 @@ def _json(graph: Graph) -> str:
             "line": one.line,
             "requires": list(one.requires),
             "leaves": list(one.leaves),
+            "through": one.through or None,
         }
 
     whole = {
@@ -89,7 +91,8 @@ def _dot(graph: Graph) -> str:
         style = ", style=bold" if node == graph.root else "" if node.file else ", style=dashed"
         lines.append(f"  {number[node]} [label={_quote(node.name, _place(node))}{style}];")
     for edge in edges:
-        label = f" [label={_quote(*_states(edge).split('; '))}]" if _states(edge) else ""
+        words = [*([f"through ->{edge.through}"] if edge.through else []), *filter(None, _states(edge).split("; "))]
+        label = f" [label={_quote(*words)}]" if words else ""
         lines.append(f"  {number[edge.caller]} -> {number[edge.callee]}{label};")
     return "\n".join([*lines, "}"]) + "\n"
 

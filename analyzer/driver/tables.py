@@ -30,6 +30,11 @@ class TableEntry(msgspec.Struct, frozen=True, array_like=True, order=True):
     function: str
     summary: Summary | None = None
 
+    @property
+    def matters(self) -> bool:
+        """Tell whether the function is known to do something to a page."""
+        return self.summary is not None and not self.summary.trivial
+
 
 class Operation(msgspec.Struct, frozen=True):
     """What a call through a field does, by struct and in each view; `sole` is the only struct with that field or ""."""
@@ -71,15 +76,18 @@ _VALUE_AFTER = re.compile(rb"\s*[,;}):]")
 
 
 def read_entries(
-    bindings: Iterable[OperationBinding], summaries: Mapping[str, Summary], asked: frozenset[str]
+    bindings: Iterable[OperationBinding], summaries: Mapping[str, Summary], asked: frozenset[str], plain: bool
 ) -> tuple[TableEntry, ...]:
-    """Return the entries for functions with a summary in the view at hand, and plain ones for each field asked for."""
+    """Return the entries for functions with a summary in the view at hand, in fields asked for trivial ones too.
+
+    With `plain` there is also an entry without a summary for each function in a field asked for.
+    """
     found = set()
     for binding in bindings:
-        if binding.field in asked:
+        if plain and binding.field in asked:
             found.add(TableEntry(binding.struct, binding.field, binding.function))
-        if binding.function in summaries:
-            summary = summaries[binding.function]
+        summary = summaries.get(binding.function)
+        if summary is not None and (binding.field in asked or not summary.trivial):
             found.add(TableEntry(binding.struct, binding.field, binding.function, summary))
     return tuple(sorted(found, key=lambda e: (e.struct, e.field, e.function, e.summary is not None)))
 

@@ -100,6 +100,23 @@ def test_calls_that_do_nothing_to_the_lock_are_left_out(tree: Path) -> None:
     )
 
 
+def test_calls_through_a_table_have_edges(tree: Path) -> None:
+    (tree / "mm/helpers.c").write_text(HELPERS + "const struct demo_ops one_ops = { .done = finish };\n")
+    (tree / "mm/user.c").write_text("void end(struct demo_ops *ops, struct page *page)\n{\n\tops->done(page);\n}\n")
+    (tree / "include/linux/demo.h").write_text(HEADER + "struct demo_ops { void (*done)(struct page *page); };\n")
+    edge = "[requires locked; leaves unlocked]  at mm/user.c:3 through ->done"
+
+    assert text_of(build_graph("end", tree, OPTIONS)) == (
+        "end  mm/user.c:1\n"
+        "calls:\n"
+        f"  finish  mm/helpers.c:7  {edge}\n"
+        "    unlock_page  not defined in this tree  [requires locked; leaves unlocked]  at mm/helpers.c:9\n"
+        "called by: nothing that has to do with the page lock is known\n"
+    )
+    assert f"  end  mm/user.c:1  {edge}\n" in text_of(build_graph("finish", tree, OPTIONS))
+    assert 'label="through ->done\\nrequires locked' in render_graph(build_graph("finish", tree, OPTIONS), "dot")
+
+
 def test_depth_limits_both_directions(tree: Path) -> None:
     graph = build_graph("demo_get", tree, OPTIONS, depth=1)
 
@@ -143,6 +160,7 @@ def test_json_has_every_edge(tree: Path) -> None:
             "line": 3,
             "requires": ["unlocked"],
             "leaves": ["locked"],
+            "through": None,
         }
     ]
     assert not whole["cut"]

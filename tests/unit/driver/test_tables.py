@@ -185,3 +185,41 @@ def test_names_that_stand_as_values() -> None:
     text = b"EXPORT_SYMBOL(one);\nint two(void)\n{\n\treturn three(four, five());\n}\nx = { .a = six,\n\tseven };\n"
     names = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
     assert list(stored_names(text, names)) == ["four", "six", "seven"]
+
+
+TAKING = """#include <linux/demo.h>
+int trylock_page(struct page *page);
+static int one_start(struct page *page)
+{
+	return trylock_page(page);
+}
+static const struct demo_ops one_ops = { .start = one_start };
+"""
+REFUSING = """#include <linux/demo.h>
+static int two_start(struct page *page)
+{
+	return 0;
+}
+static const struct demo_ops two_ops = { .start = two_start };
+"""
+RELEASING = """#include <linux/demo.h>
+int demo_user(struct demo_dev *dev, struct demo_io *io)
+{
+	struct page *page = demo_alloc();
+
+	if (!dev->ops->start(page))
+		return 0;
+	lock_page(page);
+	unlock_page(page);
+	return 1;
+}
+"""
+
+
+def test_function_that_touches_nothing_tells_apart_by_its_result() -> None:
+    texts = {"fs/one.c": TAKING, "fs/two.c": REFUSING, "mm/user.c": RELEASING}
+    assert ("demo_user", "page-double-lock") in found(make(texts))
+
+    unknown = REFUSING.replace("return 0", "return demo_any()")
+    for other in ({"fs/two.c": unknown}, {"mm/user.c": RELEASING.replace("\tlock_page(page);\n", "")}):
+        assert "demo_user" not in dict(found(make(texts | other)))
