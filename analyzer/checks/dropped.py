@@ -47,11 +47,12 @@ Point = tuple[int, int]
 class Obligations:
     """What the model says of releases.
 
-    releases: callee -> (facet, argument position); takers: callee -> facets that it changes otherwise;
-    known: all callees that the model names.
+    releases: callee -> (facet, argument position) where it leaves the facet free; holders: where it leaves it held;
+    takers: callee -> facets that it changes otherwise; known: all callees that the model names.
     """
 
     releases: Mapping[str, frozenset[tuple[str, int]]]
+    holders: Mapping[str, frozenset[tuple[str, int]]]
     takers: Mapping[str, frozenset[str]]
     known: frozenset[str]
     handovers: Mapping[str, frozenset[int]]
@@ -77,6 +78,14 @@ class Dropped:
     line: int
 
 
+def _arguments(instruction: Instruction, table: Mapping[str, frozenset[tuple[str, int]]]) -> Iterator[tuple[str, Expr]]:
+    """Yield (facet, argument) of a call that is in a table of (facet, position)."""
+    if isinstance(instruction, Call) and isinstance(instruction.callee, Name):
+        for facet, position in sorted(table.get(instruction.callee.name, ())):
+            if position < len(instruction.arguments):
+                yield facet, instruction.arguments[position]
+
+
 @dataclass(frozen=True)
 class _Anchor:
     """A place that both versions have: paths to it end at `begin`, and paths on from it start at `end`."""
@@ -88,19 +97,24 @@ class _Anchor:
 def obligations_of(model: Model, facets: Iterable[str]) -> Obligations:
     """Return what a model says of the releases of some facets."""
     free = {f.name: f.free for f in model.facets if f.name in set(facets) and f.free}
+    held = {f.name: f.held for f in model.facets}
     releases: dict[str, set[tuple[str, int]]] = {}
+    holders: dict[str, set[tuple[str, int]]] = {}
     takers: dict[str, set[str]] = {}
     for event in model.events:
         for pattern in event.calls:
             positions = [i for i, a in enumerate(pattern.arguments) if a.kind == "subject"]
             if event.facet not in free or pattern.indirect:
                 continue
-            if event.to == free[event.facet] and not event.otherwise and positions:
+            if event.to == free[event.facet] and not event.conditional and positions:
                 releases.setdefault(pattern.callee, set()).add((event.facet, positions[0]))
             elif event.to and event.to != free[event.facet]:
                 takers.setdefault(pattern.callee, set()).add(event.facet)
+                if event.to == held[event.facet] and positions:
+                    holders.setdefault(pattern.callee, set()).add((event.facet, positions[0]))
     return Obligations(
         releases={name: frozenset(found) for name, found in releases.items()},
+        holders={name: frozenset(found) for name, found in holders.items()},
         takers={name: frozenset(found - {f for f, _ in releases.get(name, ())}) for name, found in takers.items()},
         known=frozenset(pattern.callee for event in model.events for pattern in event.calls),
         handovers={p.callee: frozenset(p.subject_positions) for p in model.handovers},
@@ -137,10 +151,12 @@ class Version:
                 name = instruction.target.name
                 if name.startswith("%"):
                     self.origins[name] = instruction.value
+        targets = [i.target.name for _, i in self.instructions if isinstance(i, Assign) and isinstance(i.target, Name)]
         for _, instruction in self.instructions:
             if isinstance(instruction, Assign) and isinstance(instruction.target, Name):
                 value = self.resolved(instruction.value)
-                if isinstance(value, Name) and not value.name.startswith("%"):
+                copied = value == instruction.value and targets.count(instruction.target.name) > 1
+                if isinstance(value, Name) and not value.name.startswith("%") and not copied:
                     both = self.group(value.name) | self.group(instruction.target.name)
                     self.groups |= dict.fromkeys(both, both)
 
@@ -239,10 +255,12 @@ class Version:
 
     def released(self, instruction: Instruction) -> Iterator[tuple[str, Expr]]:
         """Yield (facet, page) of what an instruction releases."""
-        if isinstance(instruction, Call) and isinstance(instruction.callee, Name):
-            for facet, position in sorted(self.obligations.releases.get(instruction.callee.name, ())):
-                if position < len(instruction.arguments):
-                    yield facet, instruction.arguments[position]
+        return _arguments(instruction, self.obligations.releases)
+
+    def takes_again(self, instruction: Instruction, facet: str, subject: Subject) -> bool:
+        """Tell whether an instruction takes what it can only take when it is free."""
+        taken = _arguments(instruction, self.obligations.holders)
+        return any(f == facet and self.is_subject(a, subject) for f, a in taken)
 
     def defines(self, instruction: Instruction, subject: Subject) -> bool:
         """Tell whether an instruction gives the page's name another meaning."""
@@ -258,10 +276,11 @@ class Version:
         return named and not (isinstance(instruction, Assign) and self.is_subject(instruction.value, subject))
 
     def gives_away(self, instruction: Instruction, subject: Subject) -> bool:
-        """Tell whether an instruction puts the page where others find it."""
+        """Tell whether an instruction puts the page where others find it, or gives it another name."""
         if isinstance(instruction, Assign):
-            local = isinstance(instruction.target, Name)
-            return not local and self.is_subject(instruction.value, subject)
+            target = instruction.target
+            kept = isinstance(target, Name) and (target.name.startswith("%") or target.name in subject.names)
+            return not kept and self.is_subject(instruction.value, subject)
         if isinstance(instruction, Call) and isinstance(instruction.callee, Name):
             positions = self.obligations.handovers.get(instruction.callee.name, frozenset())
             return any(i in positions and self.names_in(a) & subject.names for i, a in enumerate(instruction.arguments))
@@ -279,8 +298,11 @@ class Version:
             return self.is_subject(self.errors[name], subject) and truth == holds
         return bool(name) and self.is_subject(Name(name), subject) and truth != holds
 
-    def ends_without(self, start: Point, facet: str, subject: Subject) -> bool:
-        """Tell whether a path from a point comes to a return, or to another page of that name, without a release."""
+    def ends_without(self, start: Point, facet: str, subject: Subject, loose: bool) -> bool:
+        """Tell whether a path from a point comes to a return, or to another page of that name, without a release.
+
+        loose: whether a return that passes the page to the caller, or a store where others find it, counts.
+        """
         waiting, seen = [start], set()
         while waiting:
             point = waiting.pop()
@@ -290,14 +312,17 @@ class Version:
             block = self.function.blocks[point[0]]
             if point[1] < len(block.instructions):
                 instruction = block.instructions[point[1]]
-                if self.defines(instruction, subject):
+                away = self.gives_away(instruction, subject)
+                if self.defines(instruction, subject) or self.takes_again(instruction, facet, subject):
                     return True
-                if not (self.releases(instruction, facet, subject) or self.gives_away(instruction, subject)):
+                if loose and away:
+                    return True
+                if not away and not self.releases(instruction, facet, subject):
                     waiting.append((point[0], point[1] + 1))
                 continue
             end = block.terminator
             if isinstance(end, Return):
-                if end.value is None or not self.names_in(end.value) & subject.names:
+                if loose or end.value is None or not self.names_in(end.value) & subject.names:
                     return True
             elif isinstance(end, Branch):
                 sides = ((end.true, True), (end.false, False))
@@ -347,7 +372,9 @@ def dropped_releases(before: Version, after: Version, lines: Mapping[int, int]) 
             continue
         found = None
         for old, new, always in _anchors(before, after, facet, subject, lines):
-            if before.ends_without(old.end, facet, subject) == always or not after.ends_without(new.end, facet, twin):
+            if before.ends_without(old.end, facet, subject, loose=True) == always:
+                continue
+            if not after.ends_without(new.end, facet, twin, loose=not always):
                 continue
             if before.begins_without(old.begin, facet, subject) and after.begins_without(new.begin, facet, twin):
                 found = Dropped(facet, text, _line_from(after, new.end))

@@ -34,7 +34,7 @@ def dropped_findings(
     found = []
     for name in sorted(change.touched - told):
         texts = change.before.functions.get(name, []), change.after.functions.get(name, [])
-        if [len(side) for side in texts] != [1, 1] or not _mentions(texts[0][0], obligations):
+        if len(texts[0]) != len(texts[1]) or not any(_mentions(text, obligations) for text in texts[0]):
             continue
         if agreed_anew(change, name, touched - {name}):
             continue

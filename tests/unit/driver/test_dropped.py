@@ -85,6 +85,37 @@ void demo_twice(struct demo *demo)
 	put_page(page);
 }
 """
+WAIT = """\
+struct folio *demo_ready(struct demo *demo)
+{
+	struct folio *folio, *first = demo->first;
+
+	folio = demo_next(demo);
+	if (xa_is_value(folio))
+		return NULL;
+	while (demo_busy(demo)) {
+		folio_unlock(folio);
+		demo_wait(demo);
+		folio_lock(folio);
+	}
+	folio_unlock(folio);
+	folio = first;
+	return folio;
+}
+"""
+GIVEN = """\
+void demo_given(struct demo *demo, int ready)
+{
+	struct page *page = demo_next(demo);
+
+	if (ready) {
+		list_add(&page->lru, &demo->list);
+		return;
+	}
+	demo_count(demo);
+	unlock_page(page);
+}
+"""
 
 
 def new_findings(tmp_path: Path, before: str, after: str) -> list[Finding]:
@@ -106,6 +137,8 @@ def new_findings(tmp_path: Path, before: str, after: str) -> list[Finding]:
         (WALK, "goto out_unlock;", "goto out;", "page-lock-leak", 17),
         (WALK, "goto out_unlock;", "return err;", "page-lock-leak", 8),
         (WALK, "\t\tunlock_page(demo->pages[i]);\n", "", "page-lock-leak", 5),
+        (WAIT, "\t\tfolio_unlock(folio);\n", "", "page-lock-leak", 9),
+        (WAIT, "\tfolio_unlock(folio);\n\tfolio", "\tfolio", "page-lock-leak", 13),
         (WALK, "\tunlock_page(demo->pages[i]);\nout", "out", "page-lock-leak", 16),
     ],
 )
@@ -133,6 +166,7 @@ def test_release_is_gone(tmp_path: Path, text: str, old: str, new: str, rule: st
         (BEGIN, "\tfolio_put(folio);\n", "\tdemo->folio = folio;\n"),
         (BEGIN, "\tfolio_put(folio);\n", "\tif (folio)\n\t\tfolio_put(folio);\n"),
         (WALK, "goto out_unlock;", "{\n\t\t\tunlock_page(demo->pages[i]);\n\t\t\tgoto out;\n\t\t}"),
+        (GIVEN, "\t\tlist_add(&page->lru, &demo->list);\n", ""),
         (TWICE, "\tdemo_count(demo);\n\tput_page(page);\n", "\tdemo_count(demo);\n"),
     ],
 )
