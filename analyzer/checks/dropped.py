@@ -12,7 +12,7 @@ said when new code gets the page, keeps it, or releases another one, nor when
 the change takes away what the release belonged to.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -94,9 +94,9 @@ class _Anchor:
     end: Point
 
 
-def obligations_of(model: Model, facets: Iterable[str]) -> Obligations:
-    """Return what a model says of the releases of some facets."""
-    free = {f.name: f.free for f in model.facets if f.name in set(facets) and f.free}
+def obligations_of(model: Model, met_by: Mapping[str, tuple[str, ...]]) -> Obligations:
+    """Return what a model says of the releases of some facets; `met_by` are further events that release, by facet."""
+    free = {f.name: f.free for f in model.facets if f.name in met_by and f.free}
     held = {f.name: f.held for f in model.facets}
     releases: dict[str, set[tuple[str, int]]] = {}
     holders: dict[str, set[tuple[str, int]]] = {}
@@ -106,7 +106,11 @@ def obligations_of(model: Model, facets: Iterable[str]) -> Obligations:
             positions = [i for i, a in enumerate(pattern.arguments) if a.kind == "subject"]
             if event.facet not in free or pattern.indirect:
                 continue
-            if event.to == free[event.facet] and not event.conditional and positions:
+            if event.name in met_by[event.facet]:
+                met = not event.to
+            else:
+                met = event.to == free[event.facet]
+            if met and not event.conditional and positions:
                 releases.setdefault(pattern.callee, set()).add((event.facet, positions[0]))
             elif event.to and event.to != free[event.facet]:
                 takers.setdefault(pattern.callee, set()).add(event.facet)
@@ -265,7 +269,7 @@ class Version:
     def defines(self, instruction: Instruction, subject: Subject) -> bool:
         """Tell whether an instruction gives the page's name another meaning."""
         if isinstance(instruction, Call):
-            return any(
+            return not subject.text.startswith("&") and any(
                 isinstance(a, Addr) and isinstance(a.base, Name) and a.base.name in subject.names
                 for a in instruction.arguments
             )
@@ -290,6 +294,10 @@ class Version:
         """Tell whether the page is there when the function is entered."""
         parameters = {p.name for p in self.function.parameters}
         return bool(subject.names & parameters) and not subject.names - parameters - set(self.function.locals)
+
+    def is_declared(self, subject: Subject) -> bool:
+        """Tell whether a local variable is the page's, or the list's, from its declaration on."""
+        return not _plain(subject) and not any(self.defines(i, subject) for _, i in self.instructions)
 
     def excludes(self, end: Branch, truth: bool, subject: Subject) -> bool:
         """Tell whether there is no page when a condition is true (or false)."""
@@ -346,7 +354,7 @@ class Version:
                 if not self.releases(instruction, facet, subject):
                     waiting.append((number, index - 1))
                 continue
-            if number == 0 and self.is_parameter(subject):
+            if number == 0 and (self.is_parameter(subject) or self.is_declared(subject)):
                 return True
             for before, truth in self.predecessors.get(number, ()):
                 block = self.function.blocks[before]

@@ -25,7 +25,7 @@ def dropped_findings(
     asked = {rule.facet: rule for rule in rules if rule.gone_message}
     if not asked:
         return []
-    obligations = obligations_of(model, asked)
+    obligations = obligations_of(model, {facet: rule.gone_events for facet, rule in asked.items()})
     told = {
         f.function
         for f in known

@@ -70,6 +70,7 @@ _KEYS = frozenset(
         "suspect",
         "suspect-message",
         "gone-message",
+        "gone-events",
         "message",
         "related",
         "despite-receivers",
@@ -102,6 +103,8 @@ class Rule(msgspec.Struct, frozen=True):
     suspect_message: str = ""
     gone_message: str = ""
     """Said where a change takes away the call that met the obligation of the rule's facet; "" says nothing."""
+    gone_events: tuple[str, ...] = ()
+    """Events that meet that obligation beside those which bring the facet to `free`."""
     despite_receivers: bool = False
     """Whether a callee that keeps the page is no answer: what the rule asks of is not given away with the page."""
 
@@ -142,6 +145,9 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
     events = document.get("events", [])
     if not isinstance(events, list) or not all(isinstance(e, str) for e in events):
         raise RuleError(f"{file}: events: must be a list of event names")
+    gone_events = document.get("gone-events", [])
+    if not isinstance(gone_events, list) or not all(isinstance(e, str) for e in gone_events):
+        raise RuleError(f"{file}: gone-events: must be a list of event names")
     facet = text("facet", "")
     points = document.get("at")
     points = [points] if isinstance(points, str) else points
@@ -181,5 +187,6 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         suspect=parse_when(suspect, FLAGS | facets, f"{file}: suspect") if suspect else (),
         suspect_message=text("suspect-message") if suspect else "",
         gone_message=text("gone-message", ""),
+        gone_events=tuple(gone_events),
         despite_receivers=despite_receivers,
     )

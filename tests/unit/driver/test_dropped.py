@@ -116,6 +116,23 @@ void demo_given(struct demo *demo, int ready)
 	unlock_page(page);
 }
 """
+MOVE = """\
+int demo_move(struct demo *demo, struct folio *folio)
+{
+	LIST_HEAD(pagelist);
+	int ret = -EBUSY;
+
+	if (demo_collect(folio, &pagelist)) {
+		ret = demo_migrate(demo, &pagelist);
+		if (ret) {
+			if (!list_empty(&pagelist))
+				putback_movable_pages(&pagelist);
+			demo_count(demo);
+		}
+	}
+	return ret;
+}
+"""
 
 
 def new_findings(tmp_path: Path, before: str, after: str) -> list[Finding]:
@@ -137,6 +154,13 @@ def new_findings(tmp_path: Path, before: str, after: str) -> list[Finding]:
         (WALK, "goto out_unlock;", "goto out;", "page-lock-leak", 17),
         (WALK, "goto out_unlock;", "return err;", "page-lock-leak", 8),
         (WALK, "\t\tunlock_page(demo->pages[i]);\n", "", "page-lock-leak", 5),
+        (
+            MOVE,
+            "\t\t\tif (!list_empty(&pagelist))\n\t\t\t\tputback_movable_pages(&pagelist);\n",
+            "",
+            "isolated-page-lost",
+            9,
+        ),
         (WAIT, "\t\tfolio_unlock(folio);\n", "", "page-lock-leak", 9),
         (WAIT, "\tfolio_unlock(folio);\n\tfolio", "\tfolio", "page-lock-leak", 13),
         (WALK, "\tunlock_page(demo->pages[i]);\nout", "out", "page-lock-leak", 16),
@@ -166,6 +190,7 @@ def test_release_is_gone(tmp_path: Path, text: str, old: str, new: str, rule: st
         (BEGIN, "\tfolio_put(folio);\n", "\tdemo->folio = folio;\n"),
         (BEGIN, "\tfolio_put(folio);\n", "\tif (folio)\n\t\tfolio_put(folio);\n"),
         (WALK, "goto out_unlock;", "{\n\t\t\tunlock_page(demo->pages[i]);\n\t\t\tgoto out;\n\t\t}"),
+        (MOVE, "putback_movable_pages(&pagelist)", "demo_put_back(&pagelist)"),
         (GIVEN, "\t\tlist_add(&page->lru, &demo->list);\n", ""),
         (TWICE, "\tdemo_count(demo);\n\tput_page(page);\n", "\tdemo_count(demo);\n"),
     ],
