@@ -50,7 +50,7 @@ from analyzer.driver.remembering import (
 from analyzer.driver.tables import Operation, TableEntry, read_entries, stored_names, struct_of
 from analyzer.driver.waves import Survey
 from analyzer.findings import Finding, Skipped
-from analyzer.ir import Field, Function
+from analyzer.ir import Field, Function, Name
 from analyzer.program import CallbackContract, OperationBinding, call_names, call_order, read_operations
 from analyzer.rulespec import Model, Rule
 from analyzer.source import BINARY, AnalyzerError, SourceText, Tree, is_binary
@@ -445,8 +445,19 @@ class _FileAnalysis:
         return read_entries(self._read_tables(stored), places, self._asked_fields, plain=first)
 
     def _read_tables(self, functions: frozenset[str]) -> tuple[OperationBinding, ...]:
-        setting = self.setting
-        return bindings_of(self.lowered, setting.registrars, setting.operations | self._asked_fields, functions)
+        setting, lowered = self.setting, self.lowered
+        bindings = bindings_of(lowered, setting.registrars, setting.operations | self._asked_fields, functions)
+        return tuple(map(self._with_struct, bindings))
+
+    def _with_struct(self, binding: OperationBinding) -> OperationBinding:
+        """Return a binding by assignment with the struct that the assigned variable is declared with."""
+        if binding.struct or not binding.table.isidentifier():
+            return binding
+        lowered = self.lowered
+        offset = lowered.source.line_starts[binding.line - 1]
+        item = next((f for f in lowered.outline.functions if f.start <= offset < f.end), None)
+        text = lowered.source.data[item.start : item.end].decode("latin-1") if item is not None else ""
+        return replace(binding, struct=struct_of(Name(binding.table), text))
 
     @cached_property
     def _asked_fields(self) -> frozenset[str]:
@@ -650,7 +661,7 @@ class _FileAnalysis:
         operation = self.job.operations.get(callee.name)
         if operation is not None:
             self.asked.add(f"->{callee.name}")
-            bound = operation.effect(struct_of(callee.base, self.text), self.view.name)
+            bound = operation.effect(struct_of(callee.base, self.text, operation.members), self.view.name)
             if bound is not None:
                 return bound
         return operation_summary(callee.name, self.setting.contracts, self.view.model, self.setting.contract_facet)

@@ -28,7 +28,7 @@ from analyzer.driver.contracts import operation_summary
 from analyzer.driver.executor import Workers
 from analyzer.driver.facts import TreeFacts, condition_names
 from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, analyse_file, survey_file, view_settings
-from analyzer.driver.tables import Operation, TableEntry, find_owners, make_operation
+from analyzer.driver.tables import Operation, TableEntry, find_members, find_owners, make_operation
 from analyzer.driver.waves import Survey, Visits, plan_visits
 from analyzer.findings import Finding, Skipped
 from analyzer.program import ContractModel, load_contract_model, merge_contracts, read_contracts
@@ -86,6 +86,7 @@ class Snapshot:
     hits: names that matter, by file; searched: name -> folder prefix it was looked for in ("" = everywhere);
     contracts: what was known of each callback, in words, by "struct.operation"; unread: why files were not searched;
     owners: for fields of tables that matter, the structs that declare such a function pointer, by file;
+    members: for structs with such a field, what is of that type: (type, struct, member), by file;
     followed: for which structs users of such a field were looked for ("": in all files); operations: what calls do.
     """
 
@@ -99,6 +100,7 @@ class Snapshot:
     contracts: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     owners: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    members: dict[str, dict[str, tuple[tuple[str, str, str], ...]]] = field(default_factory=dict)
     followed: dict[str, frozenset[str]] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
 
@@ -115,6 +117,7 @@ class Snapshot:
             dict(self.contracts),
             dict(self.unread),
             {name: dict(by_file) for name, by_file in self.owners.items()},
+            {name: dict(by_file) for name, by_file in self.members.items()},
             dict(self.followed),
             dict(self.operations),
         )
@@ -158,6 +161,11 @@ def _search(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]
 def _look(setting: object, paths: list[str]) -> list[Look]:
     tree, texts, names = cast(tuple[Tree, Iterable[str], Iterable[str]], setting)
     return list(look_at_files(tree, paths, texts, names))
+
+
+def _members(setting: object, paths: list[str]) -> list[tuple[str, frozenset[tuple[str, str, str]]]]:
+    tree, types = cast(tuple[Tree, frozenset[str]], setting)
+    return sorted(find_members(tree, paths, types).items())
 
 
 def _owners(setting: object, paths: list[str]) -> list[tuple[str, frozenset[tuple[str, str]]]]:
@@ -257,8 +265,9 @@ class _Update:
             self._register(result)
         self.pending |= {path for path in snapshot.hits if path in present or path not in snapshot.results}
         self._pend_newly_promised()
-        self._forget_owners(changed | (known_files - self.files))
+        self._forget_declarations(changed | (known_files - self.files))
         self._find_owners(snapshot.owners.keys(), sorted(present))
+        self._find_members(snapshot.members.keys(), sorted(present))
         self._follow_tables()
         self._iterate()
         self._answer_questions(self._answer_again(changed))
@@ -423,8 +432,14 @@ class _Update:
         for name in fresh:
             snapshot.owners[name] = {}
         self._find_owners(fresh, self.sorted_files)
-        for name in fields:
-            now = self._operation(name)
+        made = {name: self._operation(name) for name in fields}
+        unclear = {struct for operation in made.values() if not operation.sole for struct in operation.effects}
+        fresh_types = unclear - snapshot.members.keys()
+        for struct in fresh_types:
+            snapshot.members[struct] = {}
+        self._find_members(fresh_types, self.sorted_files)
+        for name, operation in made.items():
+            now = self._with_members(operation)
             if now == snapshot.operations.get(name):
                 continue
             self.turns[name] = self.turns.get(name, 0) + 1
@@ -448,25 +463,49 @@ class _Update:
         owners = self.snapshot.owners[name].values()
         return make_operation(name, entries, frozenset(struct for found in owners for struct in found))
 
-    def _forget_owners(self, paths: frozenset[str]) -> None:
-        for by_file in self.snapshot.owners.values():
-            for path in by_file.keys() & paths:
-                del by_file[path]
+    def _with_members(self, operation: Operation) -> Operation:
+        if operation.sole:
+            return operation
+        known = [found for struct in operation.effects for found in self.snapshot.members[struct].values()]
+        return msgspec.structs.replace(operation, members=tuple(sorted({one for found in known for one in found})))
+
+    def _forget_declarations(self, paths: frozenset[str]) -> None:
+        for owners in self.snapshot.owners.values():
+            for path in owners.keys() & paths:
+                del owners[path]
+        for members in self.snapshot.members.values():
+            for path in members.keys() & paths:
+                del members[path]
+
+    def _find_members(self, types: Iterable[str], files: Sequence[str]) -> None:
+        """Learn which structs have members of some struct types, in files that speak of pages or are shared."""
+        wanted = frozenset(types)
+        paths = self._declaring(files)
+        members = self.snapshot.members
+        for path, found in self.workers.map_batches(
+            _members, (self.tree, wanted), paths if wanted else [], SEARCH_BATCH
+        ):
+            for name in {kind for kind, _, _ in found}:
+                members[name][path] = tuple(sorted(one for one in found if one[0] == name))
+
+    def _declaring(self, files: Sequence[str]) -> list[str]:
+        return [p for p in files if p in self.snapshot.carriers or PUBLIC in p]
 
     def _find_owners(self, fields: Iterable[str], files: Sequence[str]) -> None:
         """Learn which structs declare function pointers of some names, in files that speak of pages or are shared."""
         wanted = frozenset(fields)
-        paths = [p for p in files if p in self.snapshot.carriers or PUBLIC in p]
-        if not wanted or not paths:
-            return
+        paths = self._declaring(files)
         owners = self.snapshot.owners
-        for path, found in self.workers.map_batches(_owners, (self.tree, wanted), paths, SEARCH_BATCH):
+        for path, found in self.workers.map_batches(
+            _owners, (self.tree, wanted), paths if wanted else [], SEARCH_BATCH
+        ):
             for name in {pointer for pointer, _ in found}:
                 owners[name][path] = tuple(sorted(struct for pointer, struct in found if pointer == name))
 
     def _find_users(self, name: str, operation: Operation) -> None:
         """Look for tables and callers of a field: everywhere when one struct has it, else where the struct is named."""
-        structs = frozenset([""]) if operation.sole else frozenset(operation.effects)
+        ways = {f"{member}{sign}{name}" for _, _, member in operation.members for sign in ("->", ".")}
+        structs = frozenset([""]) if operation.sole else operation.effects.keys() | ways
         known = self.snapshot.followed.get(name, frozenset())
         if not structs - known or "" in known:
             return

@@ -5,9 +5,10 @@ something to a page, and all of a field that is asked for. `make_operation` join
 them; `struct_of` tells from a function's text what struct a call's receiver points to.
 
 A call is taken to reach the functions bound to the field in the receiver's struct.
-Where the text does not tell the struct, the one struct that declares a function
-pointer of that name is meant; when there are several, nothing is known. Functions
-that a typedef's table or a non-carrier binds are missed (under-approximation).
+Where neither the function's text nor the struct that a variable points to tells that,
+the one struct that declares a function pointer of that name is meant; when there are
+several, nothing is known. What a file binds that does not speak of pages at all, and
+fields of a typedef's type that no initialiser names, are missed (under-approximation).
 """
 
 import re
@@ -17,8 +18,8 @@ from functools import cache
 import msgspec
 
 from analyzer.dataflow import Summary, join_bound
-from analyzer.ir import Deref, Expr, Name
-from analyzer.program import OperationBinding, pointer_owners
+from analyzer.ir import Deref, Expr, Field, Name
+from analyzer.program import OperationBinding, pointer_owners, struct_members
 from analyzer.source import Tree, search_names
 
 
@@ -37,10 +38,14 @@ class TableEntry(msgspec.Struct, frozen=True, array_like=True, order=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """What a call through a field does, by struct and in each view; `sole` is the only struct with that field or ""."""
+    """What a call through a field does, by struct and in each view; `sole` is the only struct with that field or "".
+
+    members: (type, struct, member) for members of the types that are in `effects`, unless there is a sole one.
+    """
 
     effects: dict[str, tuple[Summary, ...]]
     sole: str = ""
+    members: tuple[tuple[str, str, str], ...] = ()
 
     def effect(self, struct: str, view: str) -> Summary | None:
         """Return the summary for a receiver of a struct, "" when that is not known; None for no known effect."""
@@ -99,6 +104,13 @@ def find_owners(tree: Tree, paths: Iterable[str], fields: frozenset[str]) -> dic
     return {path: owners for path, owners in found.items() if owners}
 
 
+def find_members(tree: Tree, paths: Iterable[str], types: frozenset[str]) -> dict[str, frozenset[tuple[str, str, str]]]:
+    """Return (type, struct, member) for the members of some struct types that files declare in structs, by path."""
+    naming = search_names(tree, paths, types)
+    found = {path: struct_members(tree.read(path).decode("latin-1"), types) for path in naming}
+    return {path: members for path, members in found.items() if members}
+
+
 def make_operation(field: str, entries: Iterable[TableEntry], declaring: frozenset[str]) -> Operation:
     """Return what is known of calls through a field.
 
@@ -128,9 +140,16 @@ def _summaries(function: str, entries: list[TableEntry], view: str) -> list[Summ
     return list(dict.fromkeys(found)) or [Summary(function, "", view=view)]
 
 
-def struct_of(receiver: Expr, text: str) -> str:
-    """Return the struct that a variable is declared with in a function's text; "" for anything else."""
+def struct_of(receiver: Expr, text: str, members: Iterable[tuple[str, str, str]] = ()) -> str:
+    """Return the struct that a receiver is or points to, "" when that is not known.
+
+    Known are variables, as the function's text declares them, and the members of a variable that `members` lists
+    as (type, struct, member).
+    """
     base = receiver.base if isinstance(receiver, Deref) else receiver
+    if isinstance(base, Field):
+        outer = struct_of(base.base, text)
+        return next((kind for kind, struct, name in members if (struct, name) == (outer, base.name)), "")
     if not isinstance(base, Name):
         return ""
     found = _declaration(base.name).search(text)

@@ -13,7 +13,7 @@ from analyzer.program.contracts import (
 from analyzer.program.names import call_names, call_order
 from analyzer.program.operations import FileOperations, OperationBinding, read_operations
 from analyzer.program.prototypes import Prototype, prototype_of
-from analyzer.program.struct_fields import pointer_owners
+from analyzer.program.struct_fields import pointer_owners, struct_members
 
 __all__ = [
     "CallbackContract",
@@ -31,5 +31,6 @@ __all__ = [
     "prototype_of",
     "read_contracts",
     "read_operations",
+    "struct_members",
     "struct_operations",
 ]

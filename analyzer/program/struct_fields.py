@@ -12,7 +12,11 @@ HEADER_FOLDER = "include/linux"
 _FIELD = re.compile(r"\(\s*\*\s*(\w+)\s*\)\s*\(")
 _BRACKET = re.compile(r"[{}()]")
 _DEFINED = re.compile(r"\bstruct\s+(\w+)\s*\{")
-_NESTING = re.compile(rf"{_DEFINED.pattern}|{_FIELD.pattern}|[{{}}()]")
+_NESTING = r"(?P<open>(?:\bstruct\s+(?P<struct>\w+)\s*)?\{)|(?P<close>\})|(?P<end>\))|(?P<start>\()"
+_POINTER = re.compile(rf"\(\s*\*\s*(?P<pointer>\w+)\s*\)\s*\(|{_NESTING}")
+_MEMBER = re.compile(
+    rf"\bstruct\s+(?P<type>\w+)(?:\s|\*|\bconst\b)+(?P<member>\w+)\s*(?:\[[^]]*\]\s*)?(?=[;,])|{_NESTING}"
+)
 _LANDMARK = re.compile(f"{_DEFINED.pattern}|{_FIELD.pattern}")
 
 
@@ -54,23 +58,39 @@ def pointer_owners(text: str, fields: Set[str]) -> frozenset[tuple[str, str]]:
 
     `struct` is "" for a nested struct without a name. Fields of a typedef's type are missed.
     """
-    found: set[tuple[str, str]] = set()
+    members = _members(text, _POINTER)
+    return frozenset((match["pointer"], structs[-1]) for structs, match in members if match["pointer"] in fields)
+
+
+def struct_members(text: str, types: Set[str]) -> frozenset[tuple[str, str, str]]:
+    """Return (type, struct, member) for the members of these struct types, or pointers to them, that structs have.
+
+    What stands in a nested struct without a name is taken to be a member of the struct around it.
+    """
+    found = set()
+    for structs, match in _members(text, _MEMBER):
+        if match["type"] in types:
+            found.add((match["type"], next(struct for struct in reversed(structs) if struct), match["member"]))
+    return frozenset(found)
+
+
+def _members(text: str, wanted: re.Pattern[str]) -> Iterator[tuple[list[str], re.Match[str]]]:
+    """Yield what is found directly in the body of a struct, with the structs around it, "" for one without a name."""
     structs: list[str] = []
     parens = 0
-    for match in _NESTING.finditer(blank_directives(blank_comments(text))):
-        struct, field = match[1], match[2]
-        if match[0].endswith("{"):
-            structs.append(struct or "")
-        elif match[0] == "}":
+    for match in wanted.finditer(blank_directives(blank_comments(text))):
+        kind = match.lastgroup
+        if kind == "open":
+            structs.append(match["struct"] or "")
+        elif kind == "close":
             del structs[-1:]
             parens = 0
-        elif match[0] == ")":
+        elif kind == "end":
             parens = max(0, parens - 1)
         else:
-            if field in fields and not parens and any(structs):
-                found.add((field, structs[-1]))
-            parens += 1
-    return frozenset(found)
+            if kind != "start" and not parens and any(structs):
+                yield structs, match
+            parens += kind != "member"
 
 
 def _pointer_fields(text: str, start: int) -> Iterator[tuple[str, int]]:

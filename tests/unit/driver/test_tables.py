@@ -9,7 +9,7 @@ from analyzer.driver.executor import Workers
 from analyzer.driver.fixpoint import Knobs, Snapshot, findings_of, update
 from analyzer.driver.tables import stored_names, struct_of
 from analyzer.ir import Deref, Field, Name
-from analyzer.program import pointer_owners
+from analyzer.program import pointer_owners, struct_members
 from analyzer.source import EmptyTree, OverlayTree
 from tests.rules.annotated import built_in_model, built_in_rules
 
@@ -133,9 +133,25 @@ def test_receiver_tells_which_struct_is_meant() -> None:
     assert found(make(texts)) == [("demo_typed", "page-unlock-not-held")]
 
 
-def test_unknown_receiver_of_a_field_of_several_structs_tells_nothing() -> None:
-    texts = {"fs/one.c": UNLOCKING, "fs/three.c": OTHER, "mm/user.c": TWICE}
+@pytest.mark.parametrize("receiver", ["demo_ops_of(dev)->", "dev->other->", "io->dev->ops->", "ops->"])
+def test_unknown_receiver_of_a_field_of_several_structs_tells_nothing(receiver: str) -> None:
+    user = TWICE.replace("dev->ops->", receiver)
+    texts = {"fs/one.c": UNLOCKING, "fs/three.c": OTHER, "mm/user.c": user}
     assert found(make(texts)) == []
+
+
+def test_variable_that_is_assigned_to_tells_which_struct_is_meant() -> None:
+    texts = {"fs/four.c": ASSIGNED, "fs/three.c": OTHER, "mm/user.c": TWICE}
+    assert found(make(texts)) == AT_FAULT
+
+
+def test_member_of_a_known_struct_tells_which_struct_is_meant() -> None:
+    texts = {"fs/one.c": UNLOCKING, "fs/three.c": OTHER, "mm/user.c": TWICE}
+    assert found(make(texts)) == AT_FAULT
+
+    moved = HEADER.replace("const struct demo_ops *ops;", "const struct other_ops *ops;")
+    after = make(texts | {"include/linux/demo.h": moved}, make(texts), frozenset({"include/linux/demo.h"}))
+    assert found(after) == found(make(texts | {"include/linux/demo.h": moved})) == []
 
 
 STEPS: list[tuple[str, Mapping[str, str]]] = [
@@ -171,6 +187,16 @@ struct two {
 int run(int (*read)(void)) { int (*write)(void) = read; return write(); }
 """
     assert pointer_owners(text, {"read", "write"}) == {("read", "one"), ("write", ""), ("read", "two")}
+
+
+def test_members_of_a_struct_type() -> None:
+    text = """
+struct one { const struct ops *ops; struct { struct ops inner; } nested; struct other *other; };
+struct ops *declared;
+int run(struct ops *ops) { struct ops *local; return 0; }
+struct two { int (*read)(struct ops *ops); const struct ops *const table[4]; };
+"""
+    assert struct_members(text, {"ops"}) == {("ops", "one", "ops"), ("ops", "one", "inner"), ("ops", "two", "table")}
 
 
 def test_struct_of_a_variable_is_the_declared_one() -> None:
