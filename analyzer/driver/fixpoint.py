@@ -438,13 +438,12 @@ class _Update:
         for struct in fresh_types:
             snapshot.members[struct] = {}
         self._find_members(fresh_types, self.sorted_files)
-        for name, operation in made.items():
-            now = self._with_members(operation)
-            if now == snapshot.operations.get(name):
-                continue
+        operations = {name: self._with_members(operation) for name, operation in made.items()}
+        changed = {name: now for name, now in operations.items() if now != snapshot.operations.get(name)}
+        snapshot.operations |= changed
+        self._find_users(changed)
+        for name in changed:
             self.turns[name] = self.turns.get(name, 0) + 1
-            snapshot.operations[name] = now
-            self._find_users(name, now)
             self.pending |= self.by_name.get(f"->{name}", set()) | self.by_name.get(f".{name}", set())
 
     def _bound_fields(self) -> set[str]:
@@ -502,19 +501,28 @@ class _Update:
             for name in {pointer for pointer, _ in found}:
                 owners[name][path] = tuple(sorted(struct for pointer, struct in found if pointer == name))
 
-    def _find_users(self, name: str, operation: Operation) -> None:
-        """Look for tables and callers of a field: everywhere when one struct has it, else where the struct is named."""
-        ways = {f"{member}{sign}{name}" for _, _, member in operation.members for sign in ("->", ".")}
-        structs = frozenset([""]) if operation.sole else operation.effects.keys() | ways
-        known = self.snapshot.followed.get(name, frozenset())
-        if not structs - known or "" in known:
-            return
-        self.snapshot.followed[name] = known | structs
-        paths = [p for p in self.sorted_files if p in self.snapshot.carriers]
-        if not operation.sole:
-            mentions = self.workers.map_batches(_search, (self.tree, structs - known), paths, SEARCH_BATCH)
-            paths = sorted({path for path, _ in mentions})
-        self._search_in(paths, {f"->{name}": "", f".{name}": ""})
+    def _find_users(self, operations: Mapping[str, Operation]) -> None:
+        """Look for tables and callers of fields: everywhere when one struct has it, else where the struct is named."""
+        carriers = [p for p in self.sorted_files if p in self.snapshot.carriers]
+        everywhere: set[str] = set()
+        near: dict[str, frozenset[str]] = {}
+        for name, operation in operations.items():
+            ways = {f"{member}{sign}{name}" for _, _, member in operation.members for sign in ("->", ".")}
+            structs = frozenset([""]) if operation.sole else operation.effects.keys() | ways
+            known = self.snapshot.followed.get(name, frozenset())
+            if not structs - known or "" in known:
+                continue
+            self.snapshot.followed[name] = known | structs
+            if operation.sole:
+                everywhere.add(name)
+            else:
+                near[name] = structs - known
+        self._search_in(carriers, _as_fields(everywhere))
+        if near:
+            mentioned = frozenset().union(*near.values())
+            found = list(self.workers.map_batches(_search, (self.tree, mentioned), carriers, SEARCH_BATCH))
+            for name, wanted in near.items():
+                self._search_in(sorted(path for path, here in found if here & wanted), _as_fields([name]))
 
     def _survey(self, paths: list[str]) -> list[Survey]:
         """Return what many files define and call; nothing for a few: a plan would cost more than it saves."""
@@ -697,6 +705,11 @@ class _Update:
                     kept[one.name] = tuple(sorted({*kept.get(one.name, ()), one}, key=lambda k: k.file))
                     further |= {callee for callee, _, _ in one.passed}
         return further
+
+
+def _as_fields(names: Iterable[str]) -> dict[str, str]:
+    """Return the ways to write the fields of some names, each to be looked for everywhere."""
+    return {f"{access}{name}": "" for name in names for access in ("->", ".")}
 
 
 def _folder(path: str) -> str:
