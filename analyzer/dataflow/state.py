@@ -12,6 +12,7 @@ disagree about becomes unknown.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from analyzer.dataflow.values import FALSE_VALUE, Key, Value, class_of_number, flag_name, flag_value, replace_value
@@ -161,32 +162,11 @@ class State:
             value = ("o", "&", value[2], flag)
         return self.assume_mask(value, POSITIVE | NEGATIVE if truth else ZERO)
 
-    def unequal(self, value: Value) -> set[Value]:
-        """Return the constants that a value was found not to be."""
-        return {
-            operand
-            for fact, mask in self.facts.items()
-            if mask == ZERO and fact[0] == "o" and fact[1] == "==" and value in fact[2:]
-            for operand in fact[2:]
-            if operand[0] in ("c", "k")
-        }
-
     def differs(self, value: Value, constant: Value) -> bool:
         """Tell whether a value is surely not a constant."""
         if value[0] in ("c", "k"):
             return value != constant and (value[0] == constant[0] or not self.mask(value) & self.mask(constant))
         return self.facts.get(equality(value, constant)) == ZERO
-
-    def set_bits(self, value: Value) -> set[str]:
-        """Return the named bits of which at least one is known to be set in a value, each as `A` or `A|B`."""
-        found = named_bits(value)
-        if value[0] in ("j", "o", "r"):
-            found |= {
-                str(fact[3][1])
-                for fact, mask in self.facts.items()
-                if fact[0] == "o" and fact[1] in _BITS and fact[2] == value and fact[3][0] == "k" and not mask & ZERO
-            }
-        return found
 
     def bit_or_zero(self, value: Value, flag: Value) -> bool:
         """Tell whether a value is zero or has one of some bits, as far as is known."""
@@ -385,6 +365,8 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
     same_env = old.env == new.env
     if same_env:
         env = old.env
+    else:
+        old_notes, new_notes = _Notes(old.facts), _Notes(new.facts)
     for name, value in () if same_env else old.env.items():
         other_value = new.env.get(name)
         if other_value == value:
@@ -399,13 +381,13 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
             changed = True
         env[name] = merged
         disagreements[merged] = mask
-        for name_of_bits in old.set_bits(value) | new.set_bits(other_value):
+        for name_of_bits in old_notes.set_bits(value) | new_notes.set_bits(other_value):
             flag: Value = ("k", name_of_bits)
             if old.bit(value, flag) and new.bit(other_value, flag):
                 disagreements[("o", "&", merged, flag)] = POSITIVE | NEGATIVE
             elif old.bit_or_zero(value, flag) and new.bit_or_zero(other_value, flag):
                 disagreements[("o", _BITS[1], merged, flag)] = POSITIVE
-        for constant in _candidates(old, value, constants) | _candidates(new, other_value, constants):
+        for constant in old_notes.unequal(value, constants) | new_notes.unequal(other_value, constants):
             if old.differs(value, constant) and new.differs(other_value, constant):
                 disagreements[equality(merged, constant)] = ZERO
     facts: dict[Value, int] = {}
@@ -427,9 +409,29 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
     return result, changed
 
 
-def _candidates(state: State, value: Value, constants: frozenset[Value]) -> set[Value] | frozenset[Value]:
-    """Return the constants that a value may be known to differ from."""
-    return constants if value[0] in ("c", "k") else state.unequal(value)
+class _Notes:
+    """The facts of one disjunct by the value that they are about."""
+
+    def __init__(self, facts: Mapping[Value, int]) -> None:
+        self._unequal: dict[Value, set[Value]] = {}
+        self._bits: dict[Value, set[str]] = {}
+        for fact, mask in facts.items():
+            if fact[0] != "o":
+                continue
+            if fact[1] == "==" and mask == ZERO:
+                for value, other in ((fact[2], fact[3]), (fact[3], fact[2])):
+                    if other[0] in ("c", "k"):
+                        self._unequal.setdefault(value, set()).add(other)
+            elif fact[1] in _BITS and fact[3][0] == "k" and not mask & ZERO:
+                self._bits.setdefault(fact[2], set()).add(str(fact[3][1]))
+
+    def unequal(self, value: Value, constants: frozenset[Value]) -> Set[Value]:
+        """Return the constants that a value may be known to differ from."""
+        return constants if value[0] in ("c", "k") else self._unequal.get(value, frozenset())
+
+    def set_bits(self, value: Value) -> Set[str]:
+        """Return the named bits of which at least one is known to be set in a value, each as `A` or `A|B`."""
+        return named_bits(value) | self._bits.get(value, frozenset())
 
 
 def _join_heaps(
