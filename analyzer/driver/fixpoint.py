@@ -508,7 +508,7 @@ class _Update:
         near: dict[str, frozenset[str]] = {}
         for name, operation in operations.items():
             ways = {f"{member}{sign}{name}" for _, _, member in operation.members for sign in ("->", ".")}
-            structs = frozenset([""]) if operation.sole else operation.effects.keys() | ways
+            structs = frozenset([""]) if operation.sole else frozenset(operation.effects) | ways
             known = self.snapshot.followed.get(name, frozenset())
             if not structs - known or "" in known:
                 continue
