@@ -11,6 +11,7 @@ from analyzer.driver.fileanalysis import IN_PART
 from analyzer.driver.fixpoint import Snapshot, contract_model, findings_of, skipped_of, suspicions_of
 from analyzer.driver.places import C_SUFFIXES
 from analyzer.driver.suspicions import confirmed
+from analyzer.driver.weakened import weakened_findings
 from analyzer.findings import Finding, Skipped
 from analyzer.program import read_contracts
 from analyzer.program.locking_document import DOCUMENTS
@@ -77,6 +78,9 @@ def judge_change(
         found = compare_findings(gone, come, change) if gone or come else []
         if (old, new) in named_pairs:
             found += _confirmed(before, after, change, touched_functions, found, analysis)
+            found += weakened_findings(
+                change, touched_functions, found, analysis.knobs.model, _rules(analysis), after.snapshot
+            )
             found += dropped_findings(change, touched_functions, found, analysis.knobs.model, _rules(analysis))
         judged += found
     judged += _document_findings(before, after, sorted(named), analysis)

@@ -71,6 +71,11 @@ _KEYS = frozenset(
         "suspect-message",
         "gone-message",
         "gone-events",
+        "unchecked-message",
+        "unchecked-events",
+        "unguarded-message",
+        "unguarded-events",
+        "self-guarded-events",
         "message",
         "related",
         "despite-receivers",
@@ -105,6 +110,14 @@ class Rule(msgspec.Struct, frozen=True):
     """Said where a change takes away the call that met the obligation of the rule's facet; "" says nothing."""
     gone_events: tuple[str, ...] = ()
     """Events that meet that obligation beside those which bring the facet to `free`."""
+    unchecked_message: str = ""
+    """Said where a change takes away the only one of the `unchecked_events` that was asked under a lock."""
+    unchecked_events: tuple[str, ...] = ()
+    unguarded_message: str = ""
+    """Said where a change takes away the lock under which one of the `unguarded_events` always happened."""
+    unguarded_events: tuple[str, ...] = ()
+    self_guarded_events: tuple[str, ...] = ()
+    """Calls that take that lock themselves for one of the `unguarded_events`."""
     despite_receivers: bool = False
     """Whether a callee that keeps the page is no answer: what the rule asks of is not given away with the page."""
 
@@ -142,12 +155,12 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
             raise RuleError(f"{file}: {key}: {'is missing' if value is None else 'must be a string'}")
         return value
 
-    events = document.get("events", [])
-    if not isinstance(events, list) or not all(isinstance(e, str) for e in events):
-        raise RuleError(f"{file}: events: must be a list of event names")
-    gone_events = document.get("gone-events", [])
-    if not isinstance(gone_events, list) or not all(isinstance(e, str) for e in gone_events):
-        raise RuleError(f"{file}: gone-events: must be a list of event names")
+    def event_names(key: str) -> tuple[str, ...]:
+        value = document.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(e, str) for e in value):
+            raise RuleError(f"{file}: {key}: must be a list of event names")
+        return tuple(value)
+
     facet = text("facet", "")
     points = document.get("at")
     points = [points] if isinstance(points, str) else points
@@ -174,7 +187,7 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         severity=severity,
         confidence=confidence,
         points=tuple(points),
-        events=tuple(events),
+        events=event_names("events"),
         facet=facet,
         when=condition,
         message=text("message"),
@@ -187,6 +200,11 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         suspect=parse_when(suspect, FLAGS | facets, f"{file}: suspect") if suspect else (),
         suspect_message=text("suspect-message") if suspect else "",
         gone_message=text("gone-message", ""),
-        gone_events=tuple(gone_events),
+        gone_events=event_names("gone-events"),
+        unchecked_message=text("unchecked-message", ""),
+        unchecked_events=event_names("unchecked-events"),
+        unguarded_message=text("unguarded-message", ""),
+        unguarded_events=event_names("unguarded-events"),
+        self_guarded_events=event_names("self-guarded-events"),
         despite_receivers=despite_receivers,
     )
