@@ -14,7 +14,7 @@ a function that nothing is known of, gets the page another way, or locks it.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from analyzer.checks.dropped import Point, Subject, Version
+from analyzer.checks.versions import Point, Subject, Version
 from analyzer.dataflow import tested_name
 from analyzer.ir import (
     Addr,

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from analyzer.cfg import build_cfg
-from analyzer.checks.dropped import Dropped, Obligations, Version, dropped_releases, obligations_of
+from analyzer.checks.dropped import Dropped, dropped_releases
+from analyzer.checks.versions import Obligations, Version, obligations_of
 from analyzer.driver.comparing import FileChange, FileImage
 from analyzer.driver.fileanalysis import idioms_of
 from analyzer.driver.suspicions import agreed_anew

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from analyzer.cfg import build_cfg
-from analyzer.checks.dropped import Version, obligations_of
+from analyzer.checks.versions import Version, obligations_of
 from analyzer.checks.weakened import Guards, Weakened, guards_of, weakened_guards
 from analyzer.driver.comparing import FileChange, FileImage
 from analyzer.driver.fileanalysis import idioms_of

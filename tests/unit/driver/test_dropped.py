@@ -116,6 +116,84 @@ void demo_given(struct demo *demo, int ready)
 	unlock_page(page);
 }
 """
+CHAIN = """\
+int demo_chain(struct demo *demo)
+{
+	struct folio *folio = demo_next(demo);
+	int err = demo_look(demo);
+
+	if (err)
+		goto out_unlock;
+	err = demo_fill(demo);
+	if (err)
+		goto out_unlock;
+	demo_commit(demo, folio);
+out_put:
+	demo_leave(demo);
+	return err;
+out_unlock:
+	folio_unlock(folio);
+	goto out_put;
+}
+"""
+FLAG = """\
+int demo_flag(struct demo *demo)
+{
+	struct folio *folio = demo_next(demo);
+	bool held = demo_take(demo, folio);
+	int err = demo_look(demo);
+
+	if (err) {
+		folio_unlock(folio);
+		held = false;
+		goto out;
+	}
+	if (held)
+		demo_commit(demo);
+out:
+	if (held)
+		folio_unlock(folio);
+	return err;
+}
+"""
+MKWRITE = """\
+int demo_mkwrite(struct demo *demo, struct folio *folio)
+{
+	int ret = DEMO_LOCKED;
+
+	folio_lock(folio);
+	if (demo_gone(demo)) {
+		folio_unlock(folio);
+		ret = DEMO_NOPAGE;
+		goto out;
+	}
+	demo_dirty(demo);
+out:
+	demo_leave(demo);
+	return ret;
+}
+"""
+MKWRITE_END = """\
+		ret = DEMO_NOPAGE;
+		goto out;
+	}
+	demo_dirty(demo);
+out:
+"""
+BOTH = """\
+int demo_both(struct demo *demo)
+{
+	struct folio *folio = demo_next(demo);
+	bool ready = demo_take(demo);
+
+	folio_put(folio);
+	if (ready) {
+		demo_use(demo);
+		return 0;
+	}
+	return -EBUSY;
+}
+"""
 MOVE = """\
 int demo_move(struct demo *demo, struct folio *folio)
 {
@@ -164,6 +242,15 @@ def new_findings(tmp_path: Path, before: str, after: str) -> list[Finding]:
         (WAIT, "\t\tfolio_unlock(folio);\n", "", "page-lock-leak", 9),
         (WAIT, "\tfolio_unlock(folio);\n\tfolio", "\tfolio", "page-lock-leak", 13),
         (WALK, "\tunlock_page(demo->pages[i]);\nout", "out", "page-lock-leak", 16),
+        (CHAIN, "\tfolio_unlock(folio);\n", "", "page-lock-leak", 13),
+        (CHAIN, "goto out_unlock", "goto out_put", "page-lock-leak", 13),
+        (
+            BOTH,
+            "\tfolio_put(folio);\n\tif (ready) {\n",
+            "\tif (ready) {\n\t\tfolio_put(folio);\n",
+            "page-ref-leak",
+            6,
+        ),
     ],
 )
 def test_release_is_gone(tmp_path: Path, text: str, old: str, new: str, rule: str, line: int) -> None:
@@ -192,6 +279,18 @@ def test_release_is_gone(tmp_path: Path, text: str, old: str, new: str, rule: st
         (WALK, "goto out_unlock;", "{\n\t\t\tunlock_page(demo->pages[i]);\n\t\t\tgoto out;\n\t\t}"),
         (MOVE, "putback_movable_pages(&pagelist)", "demo_put_back(&pagelist)"),
         (GIVEN, "\t\tlist_add(&page->lru, &demo->list);\n", ""),
+        (
+            CHAIN,
+            "\tif (err)\n\t\tgoto out_unlock;\n",
+            "\tif (err) {\n\t\tfolio_unlock(folio);\n\t\tdemo_leave(demo);\n\t\treturn err;\n\t}\n",
+        ),
+        (CHAIN, "out_put:\n\tdemo_leave(demo);\n\treturn err;\nout_unlock", "\tdemo_leave(demo);\n\treturn err;\nout"),
+        (FLAG, "\t\tfolio_unlock(folio);\n\t\theld = false;\n", ""),
+        (
+            MKWRITE,
+            "\t\tfolio_unlock(folio);\n" + MKWRITE_END,
+            MKWRITE_END + "\tif (ret != DEMO_LOCKED)\n\t\tfolio_unlock(folio);\n",
+        ),
         (TWICE, "\tdemo_count(demo);\n\tput_page(page);\n", "\tdemo_count(demo);\n"),
     ],
 )
