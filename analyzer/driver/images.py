@@ -79,7 +79,13 @@ def judge_change(
         if (old, new) in named_pairs:
             found += _confirmed(before, after, change, touched_functions, found, analysis)
             found += weakened_findings(
-                change, touched_functions, found, analysis.knobs.model, _rules(analysis), after.snapshot
+                change,
+                touched_functions,
+                found,
+                analysis.knobs.model,
+                _rules(analysis),
+                after.tree,
+                after.snapshot.carriers,
             )
             found += dropped_findings(change, touched_functions, found, analysis.knobs.model, _rules(analysis))
         judged += found

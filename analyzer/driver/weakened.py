@@ -3,17 +3,19 @@
 from collections.abc import Iterable
 
 from analyzer.cfg import build_cfg
+from analyzer.checks.held import Guards, guards_of, required_of
 from analyzer.checks.versions import Version, obligations_of
-from analyzer.checks.weakened import Guards, Weakened, guards_of, weakened_guards
+from analyzer.checks.weakened import Wanted, Weakened, weakened_guards
 from analyzer.driver.comparing import FileChange, FileImage
 from analyzer.driver.fileanalysis import idioms_of
-from analyzer.driver.fixpoint import Snapshot
 from analyzer.driver.suspicions import agreed_anew
 from analyzer.findings import Confidence, Finding, Status
-from analyzer.ir import Function
 from analyzer.rulespec import Model, Rule
-from analyzer.source import AnalyzerError
+from analyzer.source import AnalyzerError, Tree, search_definitions
 from analyzer.syntax import parse_function
+
+DEPTH = 3
+"""How many calls deep the need of a lock is looked for."""
 
 
 def weakened_findings(
@@ -22,11 +24,13 @@ def weakened_findings(
     known: Iterable[Finding],
     model: Model,
     rules: Iterable[Rule],
-    after: Snapshot,
+    tree: Tree,
+    carriers: frozenset[str],
 ) -> list[Finding]:
     """Return the looks and locks that one file's change takes away, as new findings, the first of each function.
 
-    touched, known: as for `driver.dropped.dropped_findings`; after: what functions of the new version require.
+    touched, known: as for `driver.dropped.dropped_findings`; tree: the new version; carriers: its files where functions
+    that take pages may be defined.
     """
     asked = {"unchecked": [r for r in rules if r.unchecked_message]}
     asked["unguarded"] = [r for r in rules if r.unguarded_message]
@@ -37,13 +41,15 @@ def weakened_findings(
         {e for r in asked["unchecked"] for e in r.unchecked_events},
         {e for r in asked["unguarded"] for e in r.unguarded_events},
         {e for r in asked["unguarded"] for e in r.self_guarded_events},
+        {e for r in asked["unguarded"] for e in r.test_events},
     )
     told = {
         f.function
         for f in known
         if f.status is Status.FIXED or (f.status is Status.NEW and f.confidence is not Confidence.LOW)
     }
-    requirements = _Requirements(model, after, change.after.path)
+    lowering = _Lowering(model)
+    needs = _Requirements(change.after, tree, carriers, guards, lowering)
     found = []
     for name in sorted(change.touched - told):
         texts = change.before.functions.get(name, []), change.after.functions.get(name, [])
@@ -51,84 +57,98 @@ def weakened_findings(
             continue
         if agreed_anew(change, name, touched - {name}):
             continue
-        weakened = _weakened_in(change, name, model, guards, requirements)
+        weakened = _weakened_in(change, name, lowering, needs)
         if weakened is not None:
             found.append(_finding(asked[weakened.kind][0], weakened, name, change.after))
     return found
 
 
+class _Lowering:
+    """Turns functions of files into what `checks` walks."""
+
+    def __init__(self, model: Model) -> None:
+        self.idioms = idioms_of(model)
+        self.obligations = obligations_of(model, {f.name: () for f in model.facets if f.exclusive})
+
+    def versions(self, image: FileImage, name: str) -> list[Version]:
+        """Return the functions of a name; raise AnalyzerError where one cannot be read."""
+
+        def line_of(at: int) -> int:
+            return image.source.position(max(at, 0))[0]
+
+        return [
+            Version(build_cfg(parsed, image.path, self.idioms), line_of, self.obligations)
+            for item in image.outline.functions
+            if item.name == name
+            for parsed in parse_function(image.source, item)
+        ]
+
+
 class _Requirements:
-    """What functions of a tree want of the lock of their arguments, by their summaries."""
+    """What functions of a tree want of the lock of their arguments, read from their definitions."""
 
-    def __init__(self, model: Model, snapshot: Snapshot, path: str) -> None:
-        self.path = path
-        self.snapshot = snapshot
-        self.held = {f.name: f.held for f in model.facets if f.exclusive and f.held}
-        self.indices: dict[str, dict[int, str]] = {}
-        for view in model.all_views():
-            facets = model.project(view).facets
-            self.indices[view.name] = {i: self.held[f.name] for i, f in enumerate(facets) if f.name in self.held}
-        self.asked: dict[tuple[str, int], bool] = {}
+    def __init__(
+        self, image: FileImage, tree: Tree, carriers: frozenset[str], guards: Guards, lowering: _Lowering
+    ) -> None:
+        self.image = image
+        self.tree = tree
+        self.carriers = sorted(carriers - {image.path})
+        self.guards = guards
+        self.lowering = lowering
 
-    def needs_lock(self, name: str, position: int) -> bool:
-        """Tell whether some definition of a function requires an argument to be locked, whatever the others are."""
-        key = (name, position)
-        if key not in self.asked:
-            self.asked[key] = any(self._requires(path, name, position) for path in self.snapshot.results)
-        return self.asked[key]
+    def needing(self, calls: Wanted) -> Wanted:
+        """Return which of some (callee, argument position) want the argument locked, as far as `DEPTH` shows."""
+        found: set[tuple[str, int]] = set()
+        asked = {call: frozenset({call}) for call in calls}
+        seen: set[tuple[str, int]] = set()
+        for _ in range(DEPTH):
+            seen |= asked.keys()
+            deeper: dict[tuple[str, int], frozenset[tuple[str, int]]] = {}
+            definitions = self._definitions(frozenset(name for name, _ in asked))
+            for (name, position), origins in asked.items():
+                for version in definitions.get(name, ()):
+                    required, passed = required_of(version, position, self.guards)
+                    if required:
+                        found |= origins
+                    for call in passed - seen:
+                        deeper[call] = deeper.get(call, frozenset()) | origins
+            asked = {call: origins - found for call, origins in deeper.items() if origins - found}
+        return frozenset(found)
 
-    def _requires(self, path: str, name: str, position: int) -> bool:
-        for summary in self.snapshot.results[path].summaries:
-            if summary.name != name:
-                continue
-            indices = self.indices.get(summary.view, {})
-            for case in summary.cases:
-                if any(guard.equals is not None for guard in case.guards):
-                    continue
-                for effect in case.effects:
-                    if effect.path == (position,) and any(
-                        c.facet in indices and c.requires == indices[c.facet] for c in effect.changes
-                    ):
-                        return True
-        return False
+    def _definitions(self, names: frozenset[str]) -> dict[str, list[Version]]:
+        """Return the functions of these names: those of the changed file, else those of the carriers."""
+        found = {name: self._versions(self.image, name) for name in names if name in self.image.functions}
+        for path, here in search_definitions(self.tree, self.carriers, names - found.keys()).items():
+            image = FileImage(path, self.tree.read(path))
+            for name in here & image.functions.keys():
+                found.setdefault(name, []).extend(self._versions(image, name))
+        return found
+
+    def _versions(self, image: FileImage, name: str) -> list[Version]:
+        try:
+            return self.lowering.versions(image, name)
+        except (AnalyzerError, RecursionError):
+            return []
 
 
 def _mentions(text: bytes, guards: Guards) -> bool:
-    calls = {*guards.locks, *(call for names in guards.wrappers.values() for call in names.calls)}
-    return any(name.encode() in text for name, _ in calls)
+    return any(name.encode() in text for name, _ in guards.locking)
 
 
-def _weakened_in(
-    change: FileChange, name: str, model: Model, guards: Guards, requirements: _Requirements
-) -> Weakened | None:
+def _weakened_in(change: FileChange, name: str, lowering: _Lowering, needs: _Requirements) -> Weakened | None:
     """Return the first look or lock that is gone from one function."""
     try:
-        before, after = (_lower(image, name, model) for image in (change.before, change.after))
+        before, after = (lowering.versions(image, name) for image in (change.before, change.after))
     except (AnalyzerError, RecursionError):
         return None
-    if len(before) != len(after) or any(f.unparsed for f in (*before, *after)):
+    if len(before) != len(after) or any(v.function.unparsed for v in (*before, *after)):
         return None
-    obligations = obligations_of(model, dict.fromkeys(requirements.held, ()))
     for old, new in zip(before, after, strict=True):
-        sides = (
-            Version(old, lambda at: change.before.source.position(max(at, 0))[0], obligations),
-            Version(new, lambda at: change.after.source.position(max(at, 0))[0], obligations),
-        )
-        found = weakened_guards(*sides, guards, change.line_after, requirements.needs_lock)
-        first = min(found, key=lambda w: (w.line, w.kind, w.subject), default=None)
+        found = weakened_guards(old, new, needs.guards, change.line_after, needs.needing)
+        first = min(found, key=lambda w: (not w.certain, w.line, w.kind, w.subject), default=None)
         if first is not None:
             return first
     return None
-
-
-def _lower(image: FileImage, name: str, model: Model) -> tuple[Function, ...]:
-    idioms = idioms_of(model)
-    return tuple(
-        build_cfg(parsed, image.path, idioms)
-        for item in image.outline.functions
-        if item.name == name
-        for parsed in parse_function(image.source, item)
-    )
 
 
 def _finding(rule: Rule, weakened: Weakened, function: str, image: FileImage) -> Finding:
@@ -136,7 +156,7 @@ def _finding(rule: Rule, weakened: Weakened, function: str, image: FileImage) ->
     return Finding(
         rule=rule.id,
         severity=rule.severity,
-        confidence=Confidence.MEDIUM,
+        confidence=Confidence.MEDIUM if weakened.certain else Confidence.LOW,
         file=image.path,
         line=weakened.line,
         column=1,

@@ -76,6 +76,7 @@ _KEYS = frozenset(
         "unguarded-message",
         "unguarded-events",
         "self-guarded-events",
+        "test-events",
         "message",
         "related",
         "despite-receivers",
@@ -118,6 +119,8 @@ class Rule(msgspec.Struct, frozen=True):
     unguarded_events: tuple[str, ...] = ()
     self_guarded_events: tuple[str, ...] = ()
     """Calls that take that lock themselves for one of the `unguarded_events`."""
+    test_events: tuple[str, ...] = ()
+    """Calls that ask for that lock: a function that asserts it needs it."""
     despite_receivers: bool = False
     """Whether a callee that keeps the page is no answer: what the rule asks of is not given away with the page."""
 
@@ -206,5 +209,6 @@ def read_rule(document: Mapping[str, object], page: str, file: str, facets: froz
         unguarded_message=text("unguarded-message", ""),
         unguarded_events=event_names("unguarded-events"),
         self_guarded_events=event_names("self-guarded-events"),
+        test_events=event_names("test-events"),
         despite_receivers=despite_receivers,
     )

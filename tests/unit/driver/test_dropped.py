@@ -1,13 +1,10 @@
 """Releases that a change takes away, of pages of which nothing else says that they must be released."""
 
-import io
 from pathlib import Path
 
 import pytest
 
-from analyzer.driver.options import Options
-from analyzer.driver.patching import check_patches
-from analyzer.findings import Finding, Status
+from tests.unit.driver.changes import new_findings
 
 RETRY = """\
 int demo_retry(struct demo *demo)
@@ -211,17 +208,6 @@ int demo_move(struct demo *demo, struct folio *folio)
 	return ret;
 }
 """
-
-
-def new_findings(tmp_path: Path, before: str, after: str) -> list[Finding]:
-    """Return what a patch from one text of demo.c to another makes new."""
-    (tmp_path / "demo.c").write_text(before)
-    old, new = before.splitlines(), after.splitlines()
-    lines = ["--- a/demo.c", "+++ b/demo.c", f"@@ -1,{len(old)} +1,{len(new)} @@"]
-    lines += [f"-{line}" for line in old] + [f"+{line}" for line in new]
-    mail = ("\n".join(lines) + "\n").encode()
-    judged = list(check_patches([("mail", io.BytesIO(mail))], tmp_path, Options(jobs=1)))
-    return [f for one in judged for f in one.result.findings if f.status is Status.NEW]
 
 
 @pytest.mark.parametrize(

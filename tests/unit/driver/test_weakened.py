@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.driver.test_dropped import new_findings
+from analyzer.findings import Confidence
+from tests.unit.driver.changes import new_findings
 
 MKWRITE = """\
 vm_fault_t demo_mkwrite(struct vm_fault *vmf)
@@ -104,6 +105,38 @@ unsigned long demo_host(struct folio *folio)
 	return number;
 }
 """
+ASSERTING = """\
+static void demo_drop(struct folio *folio)
+{
+	VM_BUG_ON_FOLIO(!folio_test_locked(folio), folio);
+	demo_forget(folio);
+}
+
+static void demo_leave(struct demo *demo, struct folio *folio)
+{
+	demo_count(demo);
+	demo_drop(folio);
+}
+
+void demo_unmap(struct demo *demo, struct folio *folio)
+{
+		folio_lock(folio);
+		demo_leave(demo, folio);
+		folio_unlock(folio);
+}
+"""
+MOVED = """\
+bool demo_moved(struct demo *demo, struct folio *folio)
+{
+	bool moved = false;
+
+	folio_lock(folio);
+	if (folio->mapping != demo->mapping)
+		moved = true;
+	folio_unlock(folio);
+	return moved;
+}
+"""
 LOCK, UNLOCK = "\t\tfolio_lock(folio);\n", "\t\tfolio_unlock(folio);\n"
 
 
@@ -124,6 +157,8 @@ LOCK, UNLOCK = "\t\tfolio_lock(folio);\n", "\t\tfolio_unlock(folio);\n"
         (UNMAP, [LOCK, UNLOCK], "page-lock-required", 4),
         (RELEASE, ["_lock"], "page-lock-required", 6),
         (HOST, [LOCK[1:], UNLOCK[1:]], "page-lock-required", 6),
+        (ASSERTING, [LOCK, UNLOCK], "page-lock-required", 15),
+        (MOVED, [LOCK[1:], UNLOCK[1:]], "page-lock-required", 5),
     ],
 )
 def test_guard_is_gone(tmp_path: Path, text: str, parts: list[str], rule: str, line: int) -> None:
@@ -147,6 +182,8 @@ def test_guard_is_gone(tmp_path: Path, text: str, parts: list[str], rule: str, l
         (MKWRITE, "folio", "locked"),
         (AGAIN, "page = demo_read(demo);\n\tlock_page(page);\n", "page = find_lock_page(demo->mapping, 0);\n"),
         (AGAIN, "\tlock_page(page);\n", "\tif (page->mapping != demo->mapping)\n\t\tgoto again;\n\tlock_page(page);\n"),
+        (ASSERTING, "\t\tfolio_lock(folio);\n", "\t\tif (!folio_trylock(folio))\n\t\t\treturn;\n"),
+        (ASSERTING, "\t\tdemo_leave(demo, folio);\n\t\tfolio_unlock(folio);\n", "\t\tfolio_unlock(folio);\n"),
         (PUT, "trylock_page(page)", "!lock_page_killable(page)"),
         (UNMAP, "\t\tfolio_lock(folio);\n\t\ttry_to", "\t\tdemo_count(demo);\n\t\tfolio_lock(folio);\n\t\ttry_to"),
         (RELEASE, "set_page_dirty_lock(demo->pages[i])", "demo_dirty(demo->pages[i])"),
@@ -161,6 +198,26 @@ def test_guard_is_elsewhere(tmp_path: Path, text: str, old: str, new: str) -> No
     assert old in text
 
     assert new_findings(tmp_path, text, text.replace(old, new)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "parts", "added"),
+    [
+        (ASSERTING, [LOCK, UNLOCK, "\tVM_BUG_ON_FOLIO(!folio_test_locked(folio), folio);\n"], ""),
+        (UNMAP, [LOCK, UNLOCK], "\tif (!demo_guard(demo))\n\t\treturn;\n"),
+    ],
+)
+def test_lock_may_have_been_for_nothing(tmp_path: Path, text: str, parts: list[str], added: str) -> None:
+    before = text
+    after = text.replace("\tif (folio_mapped", added + "\tif (folio_mapped")
+    for part in parts:
+        after = after.replace(part, "", 1)
+        before = before if part in (LOCK, UNLOCK) else before.replace(part, "", 1)
+
+    assert new_findings(tmp_path, before, after) == []
+    found = new_findings(tmp_path, before, after, Confidence.LOW)
+
+    assert [(f.rule, f.confidence) for f in found] == [("page-lock-required", Confidence.LOW)]
 
 
 def test_callee_that_changes_too_may_look(tmp_path: Path) -> None:
