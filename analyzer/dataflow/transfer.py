@@ -560,26 +560,34 @@ class Transfer:
         return number is not None and self.function.parameters[number].type.replace("const ", "") in self.page_types
 
     def _spoil_locals(self, state: State, call: Call, arguments: list[Value], known: tuple[int, ...]) -> None:
-        """Forget locals whose address the callee got, but those it is known to write."""
-        for position, value in enumerate(arguments):
-            if position in known:
+        """Forget locals whose address the callee got, itself or in a local struct, but those it is known to write."""
+        waiting = [value for position, value in enumerate(arguments) if position not in known]
+        seen: set[Value] = set()
+        while waiting:
+            value = waiting.pop()
+            if root(value)[0] != "L" or value in seen:
                 continue
+            seen.add(value)
             if value[0] == "L":
                 name = str(value[1])
-                held = state.env.get(name, FALSE_VALUE)
-                for page in [page for page, item in state.objects.items() if item.acquired and built_on(held, page)]:
-                    state.objects[page] = state.objects[page]._replace(escaped=True)
+                self._hand_over_what_is_in(state, state.env.get(name, FALSE_VALUE))
                 fresh: Value = ("u", call.at, name)
                 self.retire(state, fresh)
                 state.env[name] = fresh
-            if root(value)[0] == "L":
-                for key, stored in [(k, v) for k, v in state.heap.items() if root(k[0]) == root(value)]:
-                    if stored in state.objects:
-                        self._give_up(state, [stored])
-                    elif stored[0] == "p":
-                        self._touch_pages(state, [stored])
-                    else:
-                        del state.heap[key]
+            for key, stored in [(k, v) for k, v in state.heap.items() if root(k[0]) == root(value)]:
+                if stored in state.objects:
+                    self._give_up(state, [stored])
+                elif stored[0] == "p":
+                    self._touch_pages(state, [stored])
+                else:
+                    self._hand_over_what_is_in(state, stored)
+                    waiting.append(stored)
+                    del state.heap[key]
+
+    def _hand_over_what_is_in(self, state: State, held: Value) -> None:
+        """Let somebody else be responsible for the pages that a value is made of."""
+        for page in [page for page, item in state.objects.items() if item.acquired and built_on(held, page)]:
+            state.objects[page] = state.objects[page]._replace(escaped=True)
 
     def _subjects(
         self, state: State, pattern: CallPattern, call: Call, arguments: list[Value], result: Value
