@@ -40,13 +40,17 @@ class Knowledge:
         return self.model.facets
 
 
+def nothing_known(*_: object) -> None:
+    """Answer every question of the solver with: not known."""
+
+
 def make_knowledge(
     model: Model,
-    summary_of: Callable[[str, str], Summary | None],
-    operation_of: Callable[[Field], Summary | None],
-    keeps: Callable[[str, str, int], bool | None],
+    summary_of: Callable[[str, str], Summary | None] = nothing_known,
+    operation_of: Callable[[Field], Summary | None] = nothing_known,
+    keeps: Callable[[str, str, int], bool | None] = nothing_known,
 ) -> Knowledge:
-    """Index a model for the solver."""
+    """Index a model for the solver; without answers, nothing is known but the model."""
     events: dict[str, list[tuple[CallPattern, Event]]] = {}
     field_events: dict[str, list[tuple[CallPattern, Event]]] = {}
     accesses: dict[str, dict[str, list[Event]]] = {"writes": {}, "compares": {}, "follows": {}}

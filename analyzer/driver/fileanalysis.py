@@ -74,6 +74,11 @@ class ViewSetting:
     own: frozenset[int] = frozenset()
     """Numbers of the view's own facets in `model.facets`."""
 
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """Return the model, indexed, to which a file adds what it knows."""
+        return make_knowledge(self.model)
+
 
 def view_settings(model: Model, rules: tuple[Rule, ...]) -> tuple[ViewSetting, ...]:
     """Return the views of a model; a rule belongs to the first view that has all facets that it names."""
@@ -183,6 +188,8 @@ class _Lowered:
     callees: dict[str, frozenset[str]]
     definitions: dict[str, list[FunctionText]]
     zeros: Mapping[str, int]
+    order: list[list[str]]
+    """Functions that call each other around, callees first."""
     functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
     pieces: dict[int, Piece] = field(default_factory=dict)
     piece_functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
@@ -224,7 +231,8 @@ def lower_file(path: str, data: bytes) -> _Lowered:
     for item in (*items.functions, *items.macros):
         definitions.setdefault(item.name, []).append(item)
         callees[item.name] = callees.get(item.name, frozenset()) | call_names(data[item.body : item.end])
-    lowered = _Lowered(source, items, callees, definitions, zero_enumerators(data))
+    order = call_order(sorted(definitions), callees)
+    lowered = _Lowered(source, items, callees, definitions, zero_enumerators(data), order)
     _MEMO[key] = lowered
     if len(_MEMO) > MEMO_FILES:
         _MEMO.popitem(last=False)
@@ -365,7 +373,13 @@ class _FileAnalysis:
         self.kept: dict[str, Kept] = {}
         self.bindings = bindings
         model = msgspec.structs.replace(view.model, constants={**lowered.zeros, **view.model.constants})
-        self.knowledge: Knowledge = make_knowledge(model, self._summary_of, self._operation_of, self._keeps)
+        self.knowledge: Knowledge = replace(
+            view.knowledge,
+            model=model,
+            summary_of=self._summary_of,
+            operation_of=self._operation_of,
+            keeps=self._keeps,
+        )
         self.skipped: list[Skipped] = []
         self.text = ""
         """The text of the function that is being analysed."""
@@ -378,7 +392,7 @@ class _FileAnalysis:
         """Analyse the file in this view; the `first` view also answers what is not a matter of facets."""
         lowered = self.lowered
         interesting = self._interesting()
-        for component in call_order(sorted(lowered.definitions), lowered.callees):
+        for component in lowered.order:
             wanted = [n for n in component if self._wanted(n) and self._matters(n, interesting)]
             if wanted:
                 self._analyse_component(wanted)

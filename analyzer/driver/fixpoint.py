@@ -221,6 +221,9 @@ class _Update:
         self.pending: set[str] = set()
         self.done: dict[str, FileJob] = {}
         """The last whole job of each file in this run."""
+        self.public: set[str] = set()
+        self.asked_public: set[str] = set()
+        """Names of which it is known whether a public header declares them; `public` are those of which one does."""
         self.previewed: dict[str, dict[str, tuple[Summary, ...]]] = {}
         """What functions gave that were analysed ahead of their file, by file and name."""
         self.ahead: dict[str, frozenset[str]] = {}
@@ -414,7 +417,9 @@ class _Update:
             bound_before = {f: {k for v in t.values() for k in v} for f, t in self.bindings.items()}
             surveys = self._survey(paths)
             calls = {survey.path: frozenset().union(*survey.callees.values()) for survey in surveys}
-            for visits in plan_visits(surveys, self.snapshot.hits):
+            plan = plan_visits(surveys, self.snapshot.hits)
+            self._find_public(name for visits in plan for names in visits.values() for name in names)
+            for visits in plan:
                 self._connect(self._preview(visits), calls)
             changed = self._finish(paths, f"round {number + 1}")
             self._search_changed(changed)
@@ -533,7 +538,6 @@ class _Update:
     def _connect(self, given: set[str], calls: Mapping[str, frozenset[str]]) -> None:
         """Let the files of a plan know what functions give that they call and that nobody has looked for yet."""
         fresh = given - self.snapshot.searched.keys()
-        self._find_public(fresh)
         scopes = {name: self._scope(name, self.summaries[name]) for name in fresh}
         for path, names in calls.items():
             here = {name for name in fresh & names if path.startswith(scopes[name])}
@@ -621,18 +625,15 @@ class _Update:
         bound = {f: {key for keys in tables.values() for key in keys} for f, tables in self.bindings.items()}
         self._pend_bound(function for function, keys in bound.items() if keys & changed)
 
-    public: frozenset[str] = frozenset()
-
     def _find_public(self, names: Iterable[str]) -> None:
         """Learn which names a public header declares."""
-        wanted = frozenset(n for n in names if n not in self.public)
+        wanted = frozenset(names) - self.asked_public
         if not wanted:
             return
+        self.asked_public |= wanted
         headers = [p for p in sorted(self.snapshot.carriers) if p.endswith(".h") and PUBLIC in p]
-        found: set[str] = set()
         for _, here in self.workers.map_batches(_search, (self.tree, wanted), headers, SEARCH_BATCH):
-            found |= here
-        self.public = self.public | found
+            self.public |= here
 
     def _search_changed(self, changed: set[str]) -> None:
         fresh = {name for name in changed if self.summaries.get(name)}

@@ -165,7 +165,7 @@ class _Findings:
         except (AnalyzerError, RecursionError):
             return False
         for view in self.views:
-            knowledge = make_knowledge(view.model, lambda *_: None, lambda _: None, lambda *_: None)
+            knowledge = make_knowledge(view.model)
             for function in variants:
                 analysis = analyse(function, knowledge)
                 if analysis.bounded:

@@ -31,30 +31,32 @@ class NameSearch:
 
     def names_in(self, data: bytes) -> frozenset[str]:
         """Return the names that stand in the text as whole words."""
-        found = {index for index, _ in self._words(data)}
+        found: set[int] = set()
+        for index, start, end in self._matches(data):
+            if index not in found and _is_word(data, start, end):
+                found.add(index)
         return frozenset(self.names[i] for i in found)
 
     def defined_in(self, data: bytes) -> frozenset[str]:
         """Return the names that stand before a `(` on a line that begins in column 0, or behind `#define`."""
         found: set[int] = set()
-        for index, start in self._words(data):
-            if index not in found:
+        for index, start, end in self._matches(data):
+            if index not in found and _is_word(data, start, end):
                 header = _HEADER.match(data, data.rfind(b"\n", 0, start) + 1)
                 if header is not None and header.start(1) == start:
                     found.add(index)
         return frozenset(self.names[i] for i in found)
 
-    def _words(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Yield the number of each name that stands in the text as a whole word, and its offset."""
-        if self._automaton is None:
-            return
-        end_of_data = len(data)
-        for index, start, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
-            if end < end_of_data and data[end] in _WORD:
-                continue
-            if start and data[start - 1] in _WORD and data[start] in _WORD:
-                continue
-            yield index, start
+    def _matches(self, data: bytes) -> list[tuple[int, int, int]]:
+        """Return (number of the name, start, end) wherever a name stands, inside of longer words too."""
+        return [] if self._automaton is None else self._automaton.find_matches_as_indexes(data, overlapping=True)
+
+
+def _is_word(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a match is not a part of a longer word."""
+    if end < len(data) and data[end] in _WORD:
+        return False
+    return not (start and data[start - 1] in _WORD and data[start] in _WORD)
 
 
 def _automaton(patterns: list[bytes]) -> BytesAhoCorasick:
