@@ -6,7 +6,7 @@ to it; what only some of them require is required by nobody. So a call through a
 table gives a finding only where each function that it may reach would.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import msgspec
 
@@ -32,15 +32,26 @@ def join_bound(field: str, summaries: Sequence[Summary]) -> Summary | None:
     shared = set.intersection(*needs)
     cases = list(dict.fromkeys(_with_shared(case, shared) for group in groups for case in group))
     merged = merge_cases(blur_ambiguous(cases))
-    if len(merged) > MAX_CASES or not any(_tells(e) for case in merged for e in case.effects):
+    told = {e.path for s in summaries for c in s.cases for e in c.effects if _is_definite(e)}
+    if len(merged) > MAX_CASES or not any(_tells(e, told) for case in merged for e in case.effects):
         return None
     first = next(s for s in summaries if not s.trivial)
     return Summary(f"->{field}", first.file, merged, view=first.view)
 
 
-def _tells(effect: Effect) -> bool:
-    """Tell whether an effect says more than what holds of any unknown call: arguments and results are unknown."""
-    return any(c.requires or c.to for c in effect.changes) or not (_is_argument(effect) or effect.path[0] == "ret")
+def _tells(effect: Effect, told: Set[Path]) -> bool:
+    """Tell whether an effect says more than what holds of any unknown call: arguments and results are unknown.
+
+    A page that is reached through a field is unknown after the call when some function does something definite to
+    it (`told`), not when all that is known of each function is that it passes something on.
+    """
+    if _is_definite(effect):
+        return True
+    return effect.path in told and not (_is_argument(effect) or effect.path[0] == "ret")
+
+
+def _is_definite(effect: Effect) -> bool:
+    return any(c.requires or c.to for c in effect.changes)
 
 
 def _is_argument(effect: Effect) -> bool:

@@ -446,7 +446,7 @@ class _Update:
         operations = {name: self._with_members(operation) for name, operation in made.items()}
         changed = {name: now for name, now in operations.items() if now != snapshot.operations.get(name)}
         snapshot.operations |= changed
-        self._find_users(changed)
+        self._find_users({name: now for name, now in changed.items() if now.effects})
         for name in changed:
             self.turns[name] = self.turns.get(name, 0) + 1
             self.pending |= self.by_name.get(f"->{name}", set()) | self.by_name.get(f".{name}", set())
