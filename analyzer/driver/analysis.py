@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from analyzer.driver.choosing import Choice
 from analyzer.driver.executor import Workers, open_workers
-from analyzer.driver.fixpoint import FunctionStore, Knobs, NoStore, Snapshot, update
+from analyzer.driver.fixpoint import FunctionStore, Knobs, NoStore, update
 from analyzer.driver.options import Options
+from analyzer.driver.snapshot import Snapshot
 from analyzer.findings import Note
 from analyzer.rulespec import load_model, load_rules
 from analyzer.source import Tree

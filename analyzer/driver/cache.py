@@ -24,8 +24,8 @@ from typing import TypeVar
 
 import msgspec
 
-from analyzer.driver.fixpoint import Snapshot
 from analyzer.driver.options import Options
+from analyzer.driver.snapshot import Snapshot
 from analyzer.driver.stamps import Stamps
 
 APPLICATION = 0x7061676C

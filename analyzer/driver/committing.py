@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from analyzer.driver.analysis import open_analysis
-from analyzer.driver.fixpoint import Snapshot
 from analyzer.driver.images import Image, change_image, is_c, judge_change, skipped_in
 from analyzer.driver.options import Options
+from analyzer.driver.snapshot import Snapshot
 from analyzer.driver.trees import Trees
 from analyzer.findings import Finding, Result, Stats, Status
 from analyzer.program.locking_document import DOCUMENTS

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from analyzer.driver.analysis import open_analysis
-from analyzer.driver.fixpoint import findings_of
 from analyzer.driver.images import Image, change_image, is_c
 from analyzer.driver.options import Options
 from analyzer.driver.places import kernel_above
+from analyzer.driver.snapshot import findings_of
 from analyzer.driver.trees import Trees
 from analyzer.findings import Finding
 

@@ -14,34 +14,29 @@ from elsewhere through a private header is missed).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Protocol, cast
+from typing import Protocol
 
 import msgspec
 
-from analyzer.checks import Candidate, Suspicion
 from analyzer.dataflow import Summary
 from analyzer.driver.contracts import operation_summary
 from analyzer.driver.executor import Workers
 from analyzer.driver.facts import TreeFacts, condition_names
-from analyzer.driver.fileanalysis import FileJob, FileResult, Kept, Setting, analyse_file, survey_file, view_settings
-from analyzer.driver.tables import Operation, TableEntry, find_members, find_owners, make_operation
+from analyzer.driver.fieldcalls import FieldCalls
+from analyzer.driver.fileanalysis import FileJob, FileResult, Setting, analyse_file, survey_file, view_settings
+from analyzer.driver.questions import Questions
+from analyzer.driver.searches import PUBLIC, Searches
+from analyzer.driver.snapshot import Snapshot
 from analyzer.driver.waves import Survey, Visits, plan_visits
-from analyzer.findings import Finding, Skipped
 from analyzer.program import ContractModel, load_contract_model, merge_contracts, read_contracts
 from analyzer.rulespec import Model, Rule
-from analyzer.source import Look, Tree, look_at_files, search_definitions, search_names
+from analyzer.source import Tree
 
 MAX_ROUNDS = 24
-MAX_QUESTION_ROUNDS = 5
-MAX_TURNS = 8
-"""How often what calls through one field do may change in a run before nothing is known of them."""
-SEARCH_BATCH = 400
-PUBLIC = "include/"
-"""The folder of the headers that a whole kernel shares."""
 ANALYSIS_BATCH = 12
 PLANNED = 32
 """How many files are analysed in a planned order."""
@@ -78,51 +73,6 @@ class NoStore:
         """Keep nothing."""
 
 
-@dataclass
-class Snapshot:
-    """What is known of a tree: file by file, enough to go on from there.
-
-    carriers: files that speak of pages at all, the only ones in which wrappers and their callers are looked for;
-    hits: names that matter, by file; searched: name -> folder prefix it was looked for in ("" = everywhere);
-    contracts: what was known of each callback, in words, by "struct.operation"; unread: why files were not searched;
-    owners: for fields of tables that matter, the structs that declare such a function pointer, by file;
-    members: for structs with such a field, what is of that type: (type, struct, member), by file;
-    followed: for which structs users of such a field were looked for ("": in all files); operations: what calls do.
-    """
-
-    files: frozenset[str] = frozenset()
-    carriers: frozenset[str] = frozenset()
-    hits: dict[str, frozenset[str]] = field(default_factory=dict)
-    searched: dict[str, str] = field(default_factory=dict)
-    results: dict[str, FileResult] = field(default_factory=dict)
-    kept: dict[str, tuple[Kept, ...]] = field(default_factory=dict)
-    conditions: dict[str, bool] = field(default_factory=dict)
-    contracts: dict[str, str] = field(default_factory=dict)
-    unread: dict[str, str] = field(default_factory=dict)
-    owners: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
-    members: dict[str, dict[str, tuple[tuple[str, str, str], ...]]] = field(default_factory=dict)
-    followed: dict[str, frozenset[str]] = field(default_factory=dict)
-    operations: dict[str, Operation] = field(default_factory=dict)
-
-    def copy(self) -> Snapshot:
-        """Return a copy that can be updated without changing this one."""
-        return Snapshot(
-            self.files,
-            self.carriers,
-            dict(self.hits),
-            dict(self.searched),
-            dict(self.results),
-            dict(self.kept),
-            dict(self.conditions),
-            dict(self.contracts),
-            dict(self.unread),
-            {name: dict(by_file) for name, by_file in self.owners.items()},
-            {name: dict(by_file) for name, by_file in self.members.items()},
-            dict(self.followed),
-            dict(self.operations),
-        )
-
-
 @dataclass(frozen=True)
 class Knobs:
     """The rules, the model before it is fitted to a tree, and whether a tree is there at all."""
@@ -151,31 +101,6 @@ def update(
     """Return the snapshot of `tree`, from one in which only the `changed` files may be out of date."""
     known = store if store is not None else NoStore()
     return _Update(snapshot.copy(), tree, knobs, workers, frozenset(all_files), progress, known).run(frozenset(changed))
-
-
-def _search(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
-    tree, names = cast(tuple[Tree, Iterable[str]], setting)
-    return sorted(search_names(tree, paths, names).items())
-
-
-def _look(setting: object, paths: list[str]) -> list[Look]:
-    tree, texts, names = cast(tuple[Tree, Iterable[str], Iterable[str]], setting)
-    return list(look_at_files(tree, paths, texts, names))
-
-
-def _members(setting: object, paths: list[str]) -> list[tuple[str, frozenset[tuple[str, str, str]]]]:
-    tree, types = cast(tuple[Tree, frozenset[str]], setting)
-    return sorted(find_members(tree, paths, types).items())
-
-
-def _owners(setting: object, paths: list[str]) -> list[tuple[str, frozenset[tuple[str, str]]]]:
-    tree, fields = cast(tuple[Tree, frozenset[str]], setting)
-    return sorted(find_owners(tree, paths, fields).items())
-
-
-def _search_definitions(setting: object, paths: list[str]) -> list[tuple[str, frozenset[str]]]:
-    tree, names = cast(tuple[Tree, Iterable[str]], setting)
-    return sorted(search_definitions(tree, paths, names).items())
 
 
 def _survey(setting: object, paths: list[str]) -> list[Survey]:
@@ -210,14 +135,12 @@ class _Update:
         self.recalled: set[str] = set()
         self.contract_model = contract_model()
         self.contracts = merge_contracts(read_contracts(tree), self.contract_model)
-        self.promised = {name for _, name in self.contracts}
         self.by_name: dict[str, set[str]] = {}
         self.summaries: dict[str, dict[str, tuple[Summary, ...]]] = {}
         self.bindings: dict[str, dict[str, set[tuple[str, str]]]] = {}
-        self.tables: dict[str, dict[str, tuple[TableEntry, ...]]] = {}
-        self.rebound: set[str] = set()
-        """Fields of tables of which not all is as it was."""
-        self.turns: dict[str, int] = {}
+        promised = {name for _, name in self.contracts}
+        self.searches = Searches(workers, tree)
+        self.calls = FieldCalls(snapshot, self.searches, self.sorted_files, promised, self._search_in)
         self.pending: set[str] = set()
         self.done: dict[str, FileJob] = {}
         """The last whole job of each file in this run."""
@@ -268,12 +191,10 @@ class _Update:
             self._register(result)
         self.pending |= {path for path in snapshot.hits if path in present or path not in snapshot.results}
         self._pend_newly_promised()
-        self._forget_declarations(changed | (known_files - self.files))
-        self._find_owners(snapshot.owners.keys(), sorted(present))
-        self._find_members(snapshot.members.keys(), sorted(present))
-        self._follow_tables()
+        self.calls.read_again(changed | (known_files - self.files), sorted(present))
+        self._pend_callers(self.calls.follow())
         self._iterate()
-        self._answer_questions(self._answer_again(changed))
+        Questions(snapshot, self.searches, self._analyse).answer(changed)
         return snapshot
 
     def _forget(self, path: str) -> None:
@@ -306,8 +227,7 @@ class _Update:
         And which of the names that were looked for so far they mention.
         """
         texts = frozenset(kind.split()[-2] for kind in self.knobs.model.types)
-        setting = (self.tree, texts, frozenset(self.snapshot.searched))
-        looks = list(self.workers.map_batches(_look, setting, sorted(fresh), SEARCH_BATCH))
+        looks = list(self.searches.look(sorted(fresh), texts, frozenset(self.snapshot.searched)))
         self.snapshot.unread |= {look.path: look.unread for look in looks if look.unread}
         for look in looks:
             self._mention(look.path, (n for n in look.names if look.path.startswith(self.snapshot.searched[n])))
@@ -338,7 +258,7 @@ class _Update:
             names = by_scope[scope]
             paths = [p for p in files if p.startswith(scope)]
             if paths:
-                for path, here in self.workers.map_batches(_search, (self.tree, names), paths, SEARCH_BATCH):
+                for path, here in self.searches.mentions(names, paths):
                     self._mention(path, here)
             for name in names:
                 self.snapshot.searched[name] = scope
@@ -395,18 +315,9 @@ class _Update:
             self.bindings.get(function, {}).pop(path, None)
         for function, struct, operation in result.bindings:
             self.bindings.setdefault(function, {}).setdefault(path, set()).add((struct, operation))
-        self._register_tables(path, old.tables if old is not None else (), result.tables)
+        self.calls.register(path, old.tables if old is not None else (), result.tables)
         surprising = {name for name, found in ahead.items() if found != after.get(name, ())}
         return surprising | {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
-
-    def _register_tables(self, path: str, old: tuple[TableEntry, ...], new: tuple[TableEntry, ...]) -> None:
-        fields = {entry.field for entry in (*old, *new)}
-        for name in fields:
-            entries = tuple(entry for entry in new if entry.field == name)
-            known = self.tables.setdefault(name, {})
-            if known.get(path, ()) != entries:
-                self.rebound.add(name)
-                known[path] = entries
 
     def _iterate(self) -> None:
         for number in range(MAX_ROUNDS):
@@ -423,111 +334,9 @@ class _Update:
                 self._connect(self._preview(visits), calls)
             changed = self._finish(paths, f"round {number + 1}")
             self._search_changed(changed)
-            for name in changed:
-                self.pending |= self.by_name.get(name, set())
-            self._follow_tables()
+            self._pend_callers(changed)
+            self._pend_callers(self.calls.follow())
             self._pend_newly_bound(bound_before)
-
-    def _follow_tables(self) -> None:
-        """Bring up to date what calls through fields do; analyse again the callers and, of new fields, the tables."""
-        snapshot = self.snapshot
-        fields = sorted(snapshot.owners.keys() | (self.rebound & self._bound_fields()))
-        self.rebound = set()
-        fresh = frozenset(name for name in fields if name not in snapshot.owners)
-        for name in fresh:
-            snapshot.owners[name] = {}
-        self._find_owners(fresh, self.sorted_files)
-        made = {name: self._operation(name) for name in fields}
-        unclear = {struct for operation in made.values() if not operation.sole for struct in operation.effects}
-        fresh_types = unclear - snapshot.members.keys()
-        for struct in fresh_types:
-            snapshot.members[struct] = {}
-        self._find_members(fresh_types, self.sorted_files)
-        operations = {name: self._with_members(operation) for name, operation in made.items()}
-        changed = {name: now for name, now in operations.items() if now != snapshot.operations.get(name)}
-        snapshot.operations |= changed
-        self._find_users({name: now for name, now in changed.items() if now.effects})
-        for name in changed:
-            self.turns[name] = self.turns.get(name, 0) + 1
-            self.pending |= self.by_name.get(f"->{name}", set()) | self.by_name.get(f".{name}", set())
-
-    def _bound_fields(self) -> set[str]:
-        """Return the fields that hold a function which does something to a page, and no contract speaks of."""
-        return {
-            name
-            for name, by_file in self.tables.items()
-            if name not in self.promised and any(e.matters for found in by_file.values() for e in found)
-        }
-
-    def _operation(self, name: str) -> Operation:
-        known = self.tables.get(name, {})
-        entries = [entry for path in sorted(known) if path in self.snapshot.carriers for entry in known[path]]
-        if name in self.promised or self.turns.get(name, 0) >= MAX_TURNS:
-            entries = []
-        owners = self.snapshot.owners[name].values()
-        return make_operation(name, entries, frozenset(struct for found in owners for struct in found))
-
-    def _with_members(self, operation: Operation) -> Operation:
-        if operation.sole:
-            return operation
-        known = [found for struct in operation.effects for found in self.snapshot.members[struct].values()]
-        return msgspec.structs.replace(operation, members=tuple(sorted({one for found in known for one in found})))
-
-    def _forget_declarations(self, paths: frozenset[str]) -> None:
-        for owners in self.snapshot.owners.values():
-            for path in owners.keys() & paths:
-                del owners[path]
-        for members in self.snapshot.members.values():
-            for path in members.keys() & paths:
-                del members[path]
-
-    def _find_members(self, types: Iterable[str], files: Sequence[str]) -> None:
-        """Learn which structs have members of some struct types, in files that speak of pages or are shared."""
-        wanted = frozenset(types)
-        paths = self._declaring(files)
-        members = self.snapshot.members
-        for path, found in self.workers.map_batches(
-            _members, (self.tree, wanted), paths if wanted else [], SEARCH_BATCH
-        ):
-            for name in {kind for kind, _, _ in found}:
-                members[name][path] = tuple(sorted(one for one in found if one[0] == name))
-
-    def _declaring(self, files: Sequence[str]) -> list[str]:
-        return [p for p in files if p in self.snapshot.carriers or PUBLIC in p]
-
-    def _find_owners(self, fields: Iterable[str], files: Sequence[str]) -> None:
-        """Learn which structs declare function pointers of some names, in files that speak of pages or are shared."""
-        wanted = frozenset(fields)
-        paths = self._declaring(files)
-        owners = self.snapshot.owners
-        for path, found in self.workers.map_batches(
-            _owners, (self.tree, wanted), paths if wanted else [], SEARCH_BATCH
-        ):
-            for name in {pointer for pointer, _ in found}:
-                owners[name][path] = tuple(sorted(struct for pointer, struct in found if pointer == name))
-
-    def _find_users(self, operations: Mapping[str, Operation]) -> None:
-        """Look for tables and callers of fields: everywhere when one struct has it, else where the struct is named."""
-        carriers = [p for p in self.sorted_files if p in self.snapshot.carriers]
-        everywhere: set[str] = set()
-        near: dict[str, frozenset[str]] = {}
-        for name, operation in operations.items():
-            ways = {f"{member}{sign}{name}" for _, _, member in operation.members for sign in ("->", ".")}
-            structs = frozenset([""]) if operation.sole else frozenset(operation.effects) | ways
-            known = self.snapshot.followed.get(name, frozenset())
-            if not structs - known or "" in known:
-                continue
-            self.snapshot.followed[name] = known | structs
-            if operation.sole:
-                everywhere.add(name)
-            else:
-                near[name] = structs - known
-        self._search_in(carriers, _as_fields(everywhere))
-        if near:
-            mentioned = frozenset().union(*near.values())
-            found = list(self.workers.map_batches(_search, (self.tree, mentioned), carriers, SEARCH_BATCH))
-            for name, wanted in near.items():
-                self._search_in(sorted(path for path, here in found if here & wanted), _as_fields([name]))
 
     def _survey(self, paths: list[str]) -> list[Survey]:
         """Return what many files define and call; nothing for a few: a plan would cost more than it saves."""
@@ -550,7 +359,7 @@ class _Update:
             msgspec.structs.replace(self._job(path, only), known=self._recall(path)) for path, only in visits.items()
         ]
         given: set[str] = set()
-        for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place):
+        for result in self._analyse(jobs):
             path, found = result.path, _by_name(result.summaries)
             given |= found.keys()
             for name in visits[path]:
@@ -570,7 +379,7 @@ class _Update:
                 self.done[path] = job
                 jobs.append(msgspec.structs.replace(job, known=self._recall(path)))
         changed: set[str] = set()
-        results = self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place)
+        results = self._analyse(jobs)
         for count, result in enumerate(results, start=1):
             if result.known:
                 self.store.keep(result.path, result.known)
@@ -579,6 +388,13 @@ class _Update:
             if self.progress is not None:
                 self.progress(title, count, len(jobs))
         return changed
+
+    def _analyse(self, jobs: list[FileJob]) -> Iterator[FileResult]:
+        return self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place)
+
+    def _pend_callers(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.pending |= self.by_name.get(name, set())
 
     def _pend_newly_bound(self, before: Mapping[str, set[tuple[str, str]]]) -> None:
         """Analyse again the functions that a table of another file turned out to bind."""
@@ -620,8 +436,7 @@ class _Update:
             self.pending |= self.by_name.get(f"->{operation}", set())
         for struct, names in operations.items():
             paths = sorted(self.by_name.get(struct, ()))
-            batches = self.workers.map_batches(_search, (self.tree, frozenset(names)), paths, SEARCH_BATCH)
-            self.pending |= {path for path, _ in batches}
+            self.pending |= {path for path, _ in self.searches.mentions(names, paths)}
         bound = {f: {key for keys in tables.values() for key in keys} for f, tables in self.bindings.items()}
         self._pend_bound(function for function, keys in bound.items() if keys & changed)
 
@@ -632,7 +447,7 @@ class _Update:
             return
         self.asked_public |= wanted
         headers = [p for p in sorted(self.snapshot.carriers) if p.endswith(".h") and PUBLIC in p]
-        for _, here in self.workers.map_batches(_search, (self.tree, wanted), headers, SEARCH_BATCH):
+        for _, here in self.searches.mentions(wanted, headers):
             self.public |= here
 
     def _search_changed(self, changed: set[str]) -> None:
@@ -662,55 +477,6 @@ class _Update:
         known = self.store.recall(path) if path not in self.recalled else b""
         self.recalled.add(path)
         return known
-
-    # -- questions that candidates ask of functions elsewhere
-
-    def _answer_questions(self, wanted: set[str]) -> None:
-        """Find out for every receiver that a candidate depends on whether it keeps the page, and for `wanted`.
-
-        A receiver is looked for where code speaks of pages, in the kernel's headers and in its core.
-        """
-        kept = self.snapshot.kept
-        carriers = self.snapshot.carriers
-        paths = [p for p in self.sorted_files if p in carriers or p.startswith(PUBLIC) or p.count("/") <= 1]
-        results = self.snapshot.results.values()
-        wanted = wanted | {name for result in results for c in result.candidates for name, _ in c.asks}
-        for _ in range(MAX_QUESTION_ROUNDS):
-            unknown = wanted - kept.keys()
-            if not unknown:
-                return
-            wanted = self._measure(unknown, paths)
-            for name in unknown:
-                kept.setdefault(name, ())
-
-    def _answer_again(self, changed: Iterable[str]) -> set[str]:
-        """Measure anew what changed files define of what was asked for; return what that passes pages on to."""
-        kept = self.snapshot.kept
-        gone = frozenset(changed)
-        for name, answers in kept.items():
-            if any(one.file in gone for one in answers):
-                kept[name] = tuple(one for one in answers if one.file not in gone)
-        present = sorted(gone & self.files)
-        return self._measure(kept.keys(), present) if present and kept else set()
-
-    def _measure(self, names: Iterable[str], paths: list[str]) -> set[str]:
-        """Measure what the definitions of some functions in some files keep; return the names of what they call."""
-        kept = self.snapshot.kept
-        wanted = frozenset(names)
-        mentions = self.workers.map_batches(_search_definitions, (self.tree, wanted), paths, SEARCH_BATCH)
-        jobs = [FileJob(path, frozenset(), {}, {}, {}, here) for path, here in sorted(mentions)]
-        further: set[str] = set()
-        for result in self.workers.map_batches(_analyse, self.setting, jobs, ANALYSIS_BATCH, _place):
-            for one in result.kept:
-                if one.name in wanted:
-                    kept[one.name] = tuple(sorted({*kept.get(one.name, ()), one}, key=lambda k: k.file))
-                    further |= {callee for callee, _, _ in one.passed}
-        return further
-
-
-def _as_fields(names: Iterable[str]) -> dict[str, str]:
-    """Return the ways to write the fields of some names, each to be looked for everywhere."""
-    return {f"{access}{name}": "" for name in names for access in ("->", ".")}
 
 
 def _folder(path: str) -> str:
@@ -746,46 +512,3 @@ def _nearest(path: str, defined: Mapping[str, object]) -> list[str]:
             return near
     public = sorted(p for p in defined if p.startswith(PUBLIC))
     return public or sorted(defined)
-
-
-def keeps(kept: Mapping[str, tuple[Kept, ...]], name: str, position: int, seen: frozenset[tuple[str, int]]) -> bool:
-    """Tell whether some definition of a function may keep an argument, itself or through what it calls.
-
-    A function that was not found (generated by a macro, assembler) is taken not to.
-    """
-    if (name, position) in seen:
-        return False
-    seen |= {(name, position)}
-    return any(
-        position in one.kept
-        or any(p == position and keeps(kept, callee, argument, seen) for callee, argument, p in one.passed)
-        for one in kept.get(name, ())
-    )
-
-
-def findings_of(snapshot: Snapshot, path: str) -> tuple[Finding, ...]:
-    """Return the findings of one file whose questions are answered in their favour."""
-    result = snapshot.results.get(path)
-    if result is None:
-        return ()
-    return tuple(c.finding for c in result.candidates if _stands(snapshot, c))
-
-
-def suspicions_of(snapshot: Snapshot, path: str) -> tuple[Suspicion, ...]:
-    """Return what one file is suspected of: findings only where a change brought them."""
-    result = snapshot.results.get(path)
-    return result.suspicions if result is not None else ()
-
-
-def _stands(snapshot: Snapshot, candidate: Candidate) -> bool:
-    return not any(keeps(snapshot.kept, name, position, frozenset()) for name, position in candidate.asks)
-
-
-def skipped_of(snapshot: Snapshot, path: str) -> tuple[Skipped, ...]:
-    """Return what could not be analysed in one file; one that could not even be searched is named once."""
-    result = snapshot.results.get(path)
-    entries = result.skipped if result is not None else ()
-    unread = snapshot.unread.get(path)
-    if unread is None or any(entry.function is None for entry in entries):
-        return entries
-    return (Skipped(file=path, function=None, line=None, reason=unread), *entries)

@@ -17,8 +17,8 @@ from pathlib import Path
 from analyzer.dataflow import Case, Summary, analyse, join_summaries, make_knowledge
 from analyzer.driver.analysis import open_analysis
 from analyzer.driver.fileanalysis import functions_of, idioms_of, lower_file
-from analyzer.driver.fixpoint import Snapshot
 from analyzer.driver.options import Options
+from analyzer.driver.snapshot import Snapshot
 from analyzer.driver.trees import Trees
 from analyzer.ir import Field
 from analyzer.program import call_order

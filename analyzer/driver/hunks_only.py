@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from analyzer.driver.analysis import Analysis
 from analyzer.driver.comparing import FileImage
-from analyzer.driver.fixpoint import Snapshot, contract_model
+from analyzer.driver.fixpoint import contract_model
 from analyzer.driver.images import Image, is_c, no_document
 from analyzer.driver.pieces import Cut, Pieces, analyse_pieces, judge_pieces
+from analyzer.driver.snapshot import Snapshot
 from analyzer.findings import Finding, Skipped
 from analyzer.patch import FileChange, Fragment, Patch, Piece, fragments
 from analyzer.program.locking_document import DOCUMENTS

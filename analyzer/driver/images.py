@@ -8,8 +8,9 @@ from analyzer.driver.analysis import Analysis
 from analyzer.driver.comparing import FileChange, FileImage, compare_findings
 from analyzer.driver.dropped import dropped_findings
 from analyzer.driver.fileanalysis import IN_PART
-from analyzer.driver.fixpoint import Snapshot, contract_model, findings_of, skipped_of, suspicions_of
+from analyzer.driver.fixpoint import contract_model
 from analyzer.driver.places import C_SUFFIXES
+from analyzer.driver.snapshot import Snapshot, findings_of, skipped_of, suspicions_of
 from analyzer.driver.suspicions import confirmed
 from analyzer.driver.weakened import weakened_findings
 from analyzer.findings import Finding, Skipped

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from analyzer.driver.analysis import open_analysis
-from analyzer.driver.fixpoint import Snapshot, findings_of, skipped_of
 from analyzer.driver.options import Options
 from analyzer.driver.places import C_SUFFIXES, Part, locate
+from analyzer.driver.snapshot import Snapshot, findings_of, skipped_of
 from analyzer.driver.trees import Trees
 from analyzer.findings import Finding, Result, Skipped, Stats
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from analyzer.driver.analysis import Analysis
 from analyzer.driver.cache import Cache, CachedFunctions, Entry, cache_key
-from analyzer.driver.fixpoint import FunctionStore, NoStore, Snapshot
+from analyzer.driver.fixpoint import FunctionStore, NoStore
 from analyzer.driver.images import Image, change_image, is_c
+from analyzer.driver.snapshot import Snapshot
 from analyzer.driver.stamps import Stamps, changed_paths, take_stamps
 from analyzer.findings import Note, Skipped
 from analyzer.source import BINARY, EmptyTree, FolderTree, GitTree, OverlayTree, SourceError, Tree, run_git

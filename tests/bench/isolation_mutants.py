@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analyzer.driver.executor import Workers
-from analyzer.driver.fixpoint import Knobs, Snapshot, findings_of, update
+from analyzer.driver.fixpoint import Knobs, update
 from analyzer.driver.race import check_races
+from analyzer.driver.snapshot import Snapshot, findings_of
 from analyzer.findings import Confidence, Finding
 from analyzer.rulespec import load_model, load_rules
 from analyzer.source import FolderTree, OverlayTree, Tree

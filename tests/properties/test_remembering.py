@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.driver.executor import Workers
-from analyzer.driver.fixpoint import Knobs, Snapshot, update
+from analyzer.driver.fixpoint import Knobs, update
 from analyzer.driver.remembering import file_memory, forget_files
+from analyzer.driver.snapshot import Snapshot
 from analyzer.rulespec import load_model, load_rules
 from analyzer.source import EmptyTree, OverlayTree, SourceText
 from analyzer.syntax import FunctionText, outline

@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 
 from analyzer.driver.executor import Workers
-from analyzer.driver.fixpoint import Knobs, Snapshot, findings_of, skipped_of, update
+from analyzer.driver.fixpoint import Knobs, update
+from analyzer.driver.snapshot import Snapshot, findings_of, skipped_of
 from analyzer.findings import Finding, Skipped
 from analyzer.rulespec import Model, Rule, load_model, load_rules
 from analyzer.source import EmptyTree, FolderTree, OverlayTree, SourceText, Tree

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.driver.executor import Workers
-from analyzer.driver.fixpoint import Knobs, Snapshot, findings_of, update
+from analyzer.driver.fixpoint import Knobs, update
+from analyzer.driver.snapshot import Snapshot, findings_of
 from analyzer.findings import Finding
 from analyzer.patch import apply_patch, parse_patch, read_messages
 from analyzer.rulespec import Rule

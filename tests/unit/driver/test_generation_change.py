@@ -5,7 +5,8 @@ from functools import cache
 import pytest
 
 from analyzer.driver.executor import Workers
-from analyzer.driver.fixpoint import Knobs, Snapshot, findings_of, update
+from analyzer.driver.fixpoint import Knobs, update
+from analyzer.driver.snapshot import Snapshot, findings_of
 from analyzer.findings import Finding
 from analyzer.source import FolderTree, OverlayTree, Tree
 from tests.rules.annotated import FIXTURES, built_in_model, built_in_rules

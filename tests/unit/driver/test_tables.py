@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from analyzer.driver.executor import Workers
-from analyzer.driver.fixpoint import Knobs, Snapshot, findings_of, update
+from analyzer.driver.fixpoint import Knobs, update
+from analyzer.driver.snapshot import Snapshot, findings_of
 from analyzer.driver.tables import stored_names, struct_of
 from analyzer.ir import Deref, Field, Name
 from analyzer.program import pointer_owners, struct_members

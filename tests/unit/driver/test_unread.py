@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.driver.executor import Workers
-from analyzer.driver.fixpoint import Knobs, Snapshot, findings_of, skipped_of, update
+from analyzer.driver.fixpoint import Knobs, update
+from analyzer.driver.snapshot import Snapshot, findings_of, skipped_of
 from analyzer.source import FolderTree, look_at_files
 from tests.cli.running import BALANCED, LEAKING, write_tree
 from tests.rules.annotated import built_in_model, built_in_rules

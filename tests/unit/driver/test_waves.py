@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from analyzer.driver.executor import Workers
-from analyzer.driver.fixpoint import MAX_ROUNDS, PLANNED, Knobs, Snapshot, findings_of, update
+from analyzer.driver.fixpoint import MAX_ROUNDS, PLANNED, Knobs, update
+from analyzer.driver.snapshot import Snapshot, findings_of
 from analyzer.driver.waves import Survey, plan_visits
 from analyzer.source import FolderTree
 from tests.rules.annotated import built_in_model, built_in_rules

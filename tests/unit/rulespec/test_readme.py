@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from analyzer.driver.executor import Workers
-from analyzer.driver.fixpoint import Knobs, Snapshot, findings_of, update
+from analyzer.driver.fixpoint import Knobs, update
+from analyzer.driver.snapshot import Snapshot, findings_of
 from analyzer.rulespec import load_model, load_rules
 from analyzer.rulespec.model import _EVENT_KEYS, _TOP_KEYS
 from analyzer.rulespec.rules import _KEYS, FLAGS, POINTS
