@@ -6,7 +6,9 @@ assignments give it. `checks.dropped` compares two versions of a function so.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
+from typing import Protocol
 
 from analyzer.dataflow import tested_name
 from analyzer.ir import (
@@ -31,6 +33,20 @@ from analyzer.rulespec import Model
 
 Point = tuple[int, int]
 """Block, and the index of an instruction in it; the index behind the last one is the terminator."""
+
+
+class Certainty(Enum):
+    """How sure it must be that a call releases a page: it always does, or it may."""
+
+    MUST = "must"
+    MAY = "may"
+
+
+class Releases(Protocol):
+    """What is known of functions that the model does not name."""
+
+    def released_by(self, call: Call, certainty: Certainty) -> Iterator[tuple[str, int]]:
+        """Yield (facet, argument position) of what a call releases."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +126,16 @@ def obligations_of(model: Model, met_by: Mapping[str, tuple[str, ...]]) -> Oblig
 
 @dataclass
 class Version:
-    """One version of a function; `line_of` gives the line of an offset."""
+    """One version of a function; `line_of` gives the line of an offset.
+
+    others: what is known of calls that the model does not name; certainty: how sure their releases must be.
+    """
 
     function: Function
     line_of: Callable[[int], int]
     obligations: Obligations
+    others: Releases | None = None
+    certainty: Certainty = Certainty.MUST
     origins: dict[str, Expr] = field(default_factory=dict)
     errors: dict[str, Expr] = field(default_factory=dict)
     groups: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -248,7 +269,10 @@ class Version:
 
     def released(self, instruction: Instruction) -> Iterator[tuple[str, Expr]]:
         """Yield (facet, page) of what an instruction releases."""
-        return _arguments(instruction, self.obligations.releases)
+        yield from _arguments(instruction, self.obligations.releases)
+        if self.others is not None and isinstance(instruction, Call):
+            for facet, position in self.others.released_by(instruction, self.certainty):
+                yield facet, instruction.arguments[position]
 
     def takes_again(self, instruction: Instruction, facet: str, subject: Subject) -> bool:
         """Tell whether an instruction takes what it can only take when it is free."""

@@ -88,7 +88,10 @@ def judge_change(
                 after.tree,
                 after.snapshot.carriers,
             )
-            found += dropped_findings(change, touched_functions, found, analysis.knobs.model, _rules(analysis))
+            snapshots = before.snapshot, after.snapshot
+            found += dropped_findings(
+                change, touched_functions, found, analysis.knobs.model, _rules(analysis), snapshots
+            )
         judged += found
     judged += _document_findings(before, after, sorted(named), analysis)
     # chosen by confidence only now: a fault that the change brings is surer than the rule alone

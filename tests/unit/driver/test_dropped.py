@@ -299,3 +299,36 @@ def test_callee_that_changes_too_may_release(tmp_path: Path) -> None:
     after = before.replace("return demo->error", "return demo_give_up(demo)").replace("\tfolio_put(folio);\n", "")
 
     assert new_findings(tmp_path, before, after) == []
+
+
+WRAPPERS = """\
+void demo_finish(struct page *page, int unlock)
+{
+	if (!page)
+		return;
+	if (unlock)
+		unlock_page(page);
+}
+
+int demo_wrapped(struct demo *demo, struct page *page)
+{
+	int err = demo_look(demo);
+
+	if (err) {
+		demo_finish(page, 1);
+		return err;
+	}
+	return demo_finish_later(demo, page);
+}
+"""
+
+
+def test_release_by_another_function_is_gone(tmp_path: Path) -> None:
+    call = "\t\tdemo_finish(page, 1);\n"
+    other = WRAPPERS.replace("(page, 1)", "(page, 0)")
+
+    found = new_findings(tmp_path, WRAPPERS, WRAPPERS.replace(call, ""))
+
+    assert [(f.rule, f.line) for f in found] == [("page-lock-leak", 14)]
+    assert new_findings(tmp_path, other, other.replace("\t\tdemo_finish(page, 0);\n", "")) == []
+    assert new_findings(tmp_path, WRAPPERS, WRAPPERS.replace(call, "\t\tunlock_page(page);\n")) == []
