@@ -7,8 +7,8 @@ from analyzer.checks.dropped import Dropped, dropped_releases
 from analyzer.checks.versions import Certainty, Obligations, Version, obligations_of
 from analyzer.driver.comparing import FileChange, FileImage
 from analyzer.driver.fileanalysis import idioms_of
-from analyzer.driver.fixpoint import Snapshot
 from analyzer.driver.releasing import Releasing
+from analyzer.driver.snapshot import Snapshot
 from analyzer.driver.suspicions import agreed_anew
 from analyzer.findings import Confidence, Finding, Status
 from analyzer.ir import Function

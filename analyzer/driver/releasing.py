@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from analyzer.checks.versions import Certainty
 from analyzer.dataflow import Case, Guard, Summary
-from analyzer.driver.fixpoint import Snapshot
+from analyzer.driver.snapshot import Snapshot
 from analyzer.ir import Call, Name, Num
 from analyzer.rulespec import NEGATIVE, POSITIVE, ZERO, Model
 
