@@ -7,6 +7,7 @@ compared again with names left out, so that neither a renamed page, a renamed
 function nor code that moved into a function of its own makes a new finding.
 """
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -148,15 +149,23 @@ def _surer(
     """Return a finding of one side with medium confidence when it is low and its function had none on the other side.
 
     What a function does on purpose it does on both sides of the change. So does a line that the change leaves
-    alone: `lines` has its number on the other side, whose findings are `opposite` and whose file is `image`.
+    alone: `lines` has its number on the other side, whose findings are `opposite` and whose file is `image`. A
+    variable that the other side does not have was not judged there: the page may have had a name that says less.
     """
     if finding.confidence is not Confidence.LOW or not change.touches(finding.function):
         return finding
     faulty = {f.line for f in opposite if (f.rule, f.function) == (finding.rule, finding.function)}
     line = lines.get(finding.line)
-    if finding.function in image.functions and (not faulty or (line is not None and line not in faulty)):
+    if _is_judged(finding, image) and (not faulty or (line is not None and line not in faulty)):
         return msgspec.structs.replace(finding, confidence=Confidence.MEDIUM)
     return finding
+
+
+def _is_judged(finding: Finding, image: FileImage) -> bool:
+    """Tell whether a file has the function of a finding, and the variable that it is about."""
+    variable = re.search(r"[A-Za-z_]\w*", finding.subject or "")
+    texts = image.functions.get(finding.function or "", ())
+    return any(variable is None or re.search(rb"\b%b\b" % variable[0].encode(), text) for text in texts)
 
 
 def event_words(finding: Finding) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ def _finding(function: str, line: int, line_text: str) -> Finding:
         line=line,
         column=len(line_text) - len(line_text.lstrip()) + 1,
         function=function,
-        subject=function,
+        subject="folio",
         message=f"{function} returns with the lock",
         trace=(Step(file="mm/demo.c", line=line - 1, function=function, message=f"locked by {function}"),),
         line_text=line_text,
@@ -46,3 +46,13 @@ def test_a_doubtful_finding_is_surer_where_the_change_makes_or_removes_it() -> N
         (Status.NEW, Confidence.MEDIUM),
         (Status.FIXED, Confidence.MEDIUM),
     ]
+
+
+def test_a_doubtful_finding_about_a_variable_that_the_change_brings_stays_doubtful() -> None:
+    before_data = BEFORE.replace(b"struct folio *folio", b"struct vm_fault *vmf").replace(b"(folio)", b"(vmf->folio_)")
+    change = FileChange(FileImage("mm/demo.c", before_data), FileImage("mm/demo.c", BEFORE))
+    doubtful = msgspec.structs.replace(_finding("old_name", 4, "\treturn 0;"), confidence=Confidence.LOW)
+
+    (new,) = compare_findings([], [doubtful], change)
+
+    assert (new.status, new.confidence) == (Status.NEW, Confidence.LOW)
