@@ -27,7 +27,7 @@ from analyzer.ir import (
     Unary,
     successors,
 )
-from analyzer.rulespec import Event, Model
+from analyzer.rulespec import CallPattern, Event, Model
 
 NEVER_ZERO = 6
 """The classes of a result that is not 0."""
@@ -78,7 +78,7 @@ def guards_of(
             if pattern.subject_is_result:
                 sources.add(pattern.callee)
             elif not pattern.indirect:
-                for position in pattern.subject_positions:
+                for position in _given(pattern):
                     locks[pattern.callee, position] = event.when.mask == NEVER_ZERO if event.conditional else None
     return Guards(
         looks=_by_name(model, looks),
@@ -98,6 +98,11 @@ def _by_name(model: Model, names: Iterable[str]) -> dict[str, Names]:
     return {name: _names([e for e in model.events if e.name == name]) for name in names}
 
 
+def _given(pattern: CallPattern) -> list[int]:
+    """Return which arguments are the page itself, and no place where the callee leaves one."""
+    return [position for position, argument in enumerate(pattern.arguments) if argument.kind == "subject"]
+
+
 def _names(events: Iterable[Event]) -> Names:
     calls: set[tuple[str, int]] = set()
     fields: set[str] = set()
@@ -107,7 +112,7 @@ def _names(events: Iterable[Event]) -> Names:
         followed.update(event.follows)
         for pattern in event.calls:
             if not pattern.indirect:
-                calls.update((pattern.callee, position) for position in pattern.subject_positions)
+                calls.update((pattern.callee, position) for position in _given(pattern))
     return Names(frozenset(calls), frozenset(fields), frozenset(followed))
 
 
@@ -119,13 +124,20 @@ class PageWalk:
     subject: Subject
     guards: Guards
 
+    def is_page(self, expression: Expr) -> bool:
+        """Tell whether an expression names the page, and nothing that the page is reached through."""
+        found = self.version.subject(expression)
+        if found is None or found.text == self.subject.text:
+            return found is not None
+        return found.is_variable and self.subject.is_variable and found.names == self.subject.names
+
     def is_called(self, instruction: Instruction, calls: Iterable[tuple[str, int]]) -> tuple[str, int] | None:
         """Return which of `calls` an instruction is with the page, None for none."""
         if isinstance(instruction, Call) and isinstance(instruction.callee, Name):
             for name, position in calls:
                 if name != instruction.callee.name or position >= len(instruction.arguments):
                     continue
-                if self.version.is_subject(instruction.arguments[position], self.subject):
+                if self.is_page(instruction.arguments[position]):
                     return name, position
         return None
 
@@ -140,7 +152,7 @@ class PageWalk:
     def ends(self, instruction: Instruction) -> bool:
         """Tell whether the page is not locked any more, is locked anew, or is another one after an instruction."""
         version = self.version
-        if any(version.is_subject(page, self.subject) for _, page in version.released(instruction)):
+        if any(self.is_page(page) for _, page in version.released(instruction)):
             return True
         return version.defines(instruction, self.subject) or self.is_called(instruction, self.guards.locks) is not None
 
@@ -202,7 +214,7 @@ class PageWalk:
     def _is_field(self, item: Expr, fields: frozenset[str]) -> bool:
         if not isinstance(item, Field) or item.name not in fields or not isinstance(item.base, Deref):
             return False
-        return self.version.is_subject(item.base.base, self.subject)
+        return self.is_page(item.base.base)
 
     def follows(self, instruction: Instruction, fields: frozenset[str]) -> bool:
         """Tell whether an instruction follows the pointer in a field of the page."""
@@ -253,7 +265,7 @@ class PageWalk:
             if name in known.known or name in known.same or name in known.errors or name.startswith("%"):
                 continue
             for position, argument in enumerate(instruction.arguments):
-                if self.version.is_subject(argument, self.subject):
+                if self.is_page(argument):
                     yield point, instruction, position
                     break
 

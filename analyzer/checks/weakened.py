@@ -24,14 +24,14 @@ Wanted = frozenset[tuple[str, int]]
 
 @dataclass(frozen=True)
 class Weakened:
-    """What is missing: a look ("unchecked") or a lock ("unguarded"); of which page, and the line where that matters.
+    """What is missing: a look, which `event` names, or a lock; of which page, and the line where that matters.
 
     certain: whether what stays is known to need it, and nothing new can take its place.
     """
 
-    kind: str
     subject: str
     line: int
+    event: str = ""
     certain: bool = True
 
 
@@ -79,7 +79,7 @@ class _Change:
         old, new = self.old, self.new
         for lock, twin in self._pairs([p for p, _ in old.locks()], [p for p, _ in new.locks()]):
             held, _ = old.held_from(lock)
-            for names in old.guards.looks.values():
+            for event, names in old.guards.looks.items():
                 gone = [by for point, by in old.looks(held, names) if old.version.line(point) not in self.lines]
                 if not gone:
                     continue
@@ -87,7 +87,7 @@ class _Change:
                 if any(new.looks(held_now, names)) or not (returns or new.is_used(held_now, names)):
                     continue
                 if not self._answered(old.subject.names.union(*gone)):
-                    yield Weakened("unchecked", new.subject.text, new.version.line(twin))
+                    yield Weakened(new.subject.text, new.version.line(twin), event)
 
     def unguarded(self, needing: Callable[[Wanted], Wanted]) -> Iterator[Weakened]:
         """Yield the first operation that always had the lock, and can come without it now."""
@@ -105,7 +105,8 @@ class _Change:
 
     def _unguarded(self, point: Point, certain: bool) -> Weakened:
         line = self.new.version.line(point)
-        return Weakened("unguarded", self.new.subject.text, line, certain and not self._comes_after_new_call(point))
+        certain = certain and not self._comes_after_new_call(point)
+        return Weakened(self.new.subject.text, line, certain=certain)
 
     def _exposed(self) -> Iterator[Point]:
         """Yield the points of the new version where an operation that needs the lock has lost it."""
@@ -129,15 +130,21 @@ class _Change:
             yield calls[point], point
 
     def _lost(self, there: list[Point], here: list[Point]) -> Iterator[Point]:
-        """Yield the points that correspond to one of the old version that was always reached with the lock held."""
+        """Yield the points that correspond to one of the old version that was reached with the lock held.
+
+        Always, or under a condition where the new version does not lock the page at all.
+        """
+        held = set[Point]()
+        if not self.new.locks():
+            held.update(*(self.old.held_from(lock)[0] for lock, _ in self.old.locks()))
         for point, twin in self._pairs(there, here):
-            if not self.old.comes_unlocked(point) and self.new.comes_unlocked(twin):
+            if (point in held or not self.old.comes_unlocked(point)) and self.new.comes_unlocked(twin):
                 yield twin
 
     def _pair_is_gone(self) -> bool:
         """Tell whether the page was locked and unlocked, and neither is done any more."""
         return not self.new.locks() and not any(
-            self.new.version.is_subject(page, self.new.subject)
+            self.new.is_page(page)
             for _, instruction in self.new.version.instructions
             for _, page in self.new.version.released(instruction)
         )

@@ -32,16 +32,16 @@ def weakened_findings(
     touched, known: as for `driver.dropped.dropped_findings`; tree: the new version; carriers: its files where functions
     that take pages may be defined.
     """
-    asked = {"unchecked": [r for r in rules if r.unchecked_message]}
-    asked["unguarded"] = [r for r in rules if r.unguarded_message]
-    if not asked["unchecked"] and not asked["unguarded"]:
+    looks = {event: rule for rule in rules if rule.unchecked_message for event in rule.unchecked_events}
+    locks = next((rule for rule in rules if rule.unguarded_message), None)
+    if not looks and locks is None:
         return []
     guards = guards_of(
         model,
-        {e for r in asked["unchecked"] for e in r.unchecked_events},
-        {e for r in asked["unguarded"] for e in r.unguarded_events},
-        {e for r in asked["unguarded"] for e in r.self_guarded_events},
-        {e for r in asked["unguarded"] for e in r.test_events},
+        sorted(looks),
+        locks.unguarded_events if locks is not None else (),
+        locks.self_guarded_events if locks is not None else (),
+        locks.test_events if locks is not None else (),
     )
     told = {
         f.function
@@ -59,7 +59,9 @@ def weakened_findings(
             continue
         weakened = _weakened_in(change, name, lowering, needs)
         if weakened is not None:
-            found.append(_finding(asked[weakened.kind][0], weakened, name, change.after))
+            rule = looks.get(weakened.event, locks)
+            if rule is not None:
+                found.append(_finding(rule, weakened, name, change.after))
     return found
 
 
@@ -145,14 +147,14 @@ def _weakened_in(change: FileChange, name: str, lowering: _Lowering, needs: _Req
         return None
     for old, new in zip(before, after, strict=True):
         found = weakened_guards(old, new, needs.guards, change.line_after, needs.needing)
-        first = min(found, key=lambda w: (not w.certain, w.line, w.kind, w.subject), default=None)
+        first = min(found, key=lambda w: (not w.certain, w.line, w.event, w.subject), default=None)
         if first is not None:
             return first
     return None
 
 
 def _finding(rule: Rule, weakened: Weakened, function: str, image: FileImage) -> Finding:
-    message = rule.unchecked_message if weakened.kind == "unchecked" else rule.unguarded_message
+    message = rule.unchecked_message if weakened.event else rule.unguarded_message
     return Finding(
         rule=rule.id,
         severity=rule.severity,

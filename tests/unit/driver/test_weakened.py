@@ -137,6 +137,18 @@ bool demo_moved(struct demo *demo, struct folio *folio)
 	return moved;
 }
 """
+SHARED = """\
+void demo_walk(struct folio *folio, struct rmap_walk_control *control)
+{
+	bool need = !folio_test_anon(folio);
+
+	if (need && !folio_trylock(folio))
+		return;
+	rmap_walk(folio, control);
+	if (need)
+		folio_unlock(folio);
+}
+"""
 LOCK, UNLOCK = "\t\tfolio_lock(folio);\n", "\t\tfolio_unlock(folio);\n"
 
 
@@ -145,6 +157,7 @@ LOCK, UNLOCK = "\t\tfolio_lock(folio);\n", "\t\tfolio_unlock(folio);\n"
     [
         (MKWRITE, ["\tif (folio->mapping != mapping)\n\t\tgoto unlock;\n"], "mapping-not-rechecked", 6),
         (AGAIN, ["page->mapping != demo->mapping || "], "mapping-not-rechecked", 7),
+        (AGAIN, [" || !PageUptodate(page)"], "stale-fact-after-unlock", 7),
         (
             WRITE,
             [
@@ -158,6 +171,12 @@ LOCK, UNLOCK = "\t\tfolio_lock(folio);\n", "\t\tfolio_unlock(folio);\n"
         (RELEASE, ["_lock"], "page-lock-required", 6),
         (HOST, [LOCK[1:], UNLOCK[1:]], "page-lock-required", 6),
         (ASSERTING, [LOCK, UNLOCK], "page-lock-required", 15),
+        (
+            SHARED,
+            ["\tif (need && !folio_trylock(folio))\n\t\treturn;\n", "\tif (need)\n\t\tfolio_unlock(folio);\n"],
+            "page-lock-required",
+            5,
+        ),
         (MOVED, [LOCK[1:], UNLOCK[1:]], "page-lock-required", 5),
     ],
 )
