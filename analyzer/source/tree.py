@@ -9,7 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 from analyzer.source.errors import SourceError
@@ -76,16 +76,16 @@ class FolderTree:
     def read(self, path: str) -> bytes:
         """Return the bytes of `path`; raise SourceError with the system's reason."""
         try:
-            with open(self._locate(path), "rb") as file:
-                return file.read()
+            with open(self._locate(path), "rb", buffering=0) as file:
+                return file.readall()
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror or error}") from error
 
     def exists(self, path: str) -> bool:
         """Tell whether `path` is a regular file below the root."""
         try:
-            return self._locate(path).is_file()
-        except (SourceError, OSError):
+            return os.path.isfile(self._locate(path))
+        except SourceError:
             return False
 
     def files(self, under: str = "", suffixes: tuple[str, ...] = (".c", ".h")) -> Iterator[str]:
@@ -97,11 +97,10 @@ class FolderTree:
                 if name.endswith(suffixes):
                     yield f"{folder}/{name}"[prefix:]
 
-    def _locate(self, path: str) -> Path:
-        pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts or "\0" in path:
+    def _locate(self, path: str) -> str:
+        if path.startswith("/") or "\0" in path or ".." in path.split("/"):
             raise SourceError(f"{path}: path leaves the tree")
-        return self.root / pure
+        return f"{self.root}/{path}"
 
 
 def run_git(repository: Path, *arguments: str, data: bytes | None = None) -> bytes:
