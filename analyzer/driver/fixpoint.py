@@ -161,6 +161,7 @@ class _Update:
             self._doubt(path)
             snapshot.hits.pop(path, None)
             snapshot.unread.pop(path, None)
+            snapshot.definitions.pop(path, None)
             if path not in present:
                 self._forget(path)
         for path, names in snapshot.hits.items():

@@ -18,8 +18,7 @@ from analyzer.driver.snapshot import Snapshot
 from analyzer.findings import Finding, Skipped
 from analyzer.patch import FileChange, Fragment, Patch, Piece, fragments
 from analyzer.program.locking_document import DOCUMENTS
-from analyzer.source import EmptyTree, OverlayTree
-from analyzer.source.search import NameSearch
+from analyzer.source import EmptyTree, NameSearch, OverlayTree
 
 _CLOSES = re.compile(rb"\}")
 _OPENS = re.compile(rb"\{|[A-Za-z_].*\{\s*$")

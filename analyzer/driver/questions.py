@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from analyzer.driver.fileanalysis import FileJob, FileResult
 from analyzer.driver.searches import PUBLIC, Searches
 from analyzer.driver.snapshot import Snapshot
+from analyzer.source import NameSearch
 
 MAX_ROUNDS = 5
 
@@ -49,11 +50,15 @@ class Questions:
 
     def _measure(self, names: Iterable[str], paths: list[str]) -> set[str]:
         """Measure what the definitions of some functions in some files keep; return the names of what they call."""
-        kept = self.snapshot.kept
+        kept, definitions = self.snapshot.kept, self.snapshot.definitions
         wanted = frozenset(names)
-        found = sorted(self.searches.definitions(wanted, paths))
+        if not wanted:
+            return set()
+        definitions |= dict(self.searches.definitions([path for path in paths if path not in definitions]))
+        search = NameSearch(wanted)
+        found = ((path, search.names_in(definitions.get(path, b""))) for path in paths)
         further: set[str] = set()
-        for result in self.analyse([FileJob(path, frozenset(), {}, {}, {}, here) for path, here in found]):
+        for result in self.analyse([FileJob(path, frozenset(), {}, {}, {}, here) for path, here in found if here]):
             for one in result.kept:
                 if one.name in wanted:
                     kept[one.name] = tuple(sorted({*kept.get(one.name, ()), one}, key=lambda k: k.file))

@@ -6,7 +6,7 @@ from typing import cast
 
 from analyzer.driver.executor import Workers
 from analyzer.driver.tables import find_members, find_owners
-from analyzer.source import Look, Tree, look_at_files, search_definitions, search_names
+from analyzer.source import Look, Tree, list_definitions, look_at_files, search_names
 
 BATCH = 400
 PUBLIC = "include/"
@@ -32,10 +32,9 @@ class Searches:
         wanted = frozenset(names)
         return self.workers.map_batches(_mentions, (self.tree, wanted), paths if wanted else [], BATCH)
 
-    def definitions(self, names: Iterable[str], paths: list[str]) -> Iterator[Named]:
-        """Yield which functions files seem to define or declare."""
-        wanted = frozenset(names)
-        return self.workers.map_batches(_definitions, (self.tree, wanted), paths if wanted else [], BATCH)
+    def definitions(self, paths: list[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield the names that files seem to define or declare, separated by blanks."""
+        return self.workers.map_batches(_definitions, self.tree, paths, BATCH)
 
     def owners(self, fields: Iterable[str], paths: list[str]) -> Iterator[tuple[str, frozenset[tuple[str, str]]]]:
         """Yield (field, struct) for the function pointers of some names that files declare in structs."""
@@ -58,9 +57,8 @@ def _mentions(setting: object, paths: list[str]) -> list[Named]:
     return sorted(search_names(tree, paths, names).items())
 
 
-def _definitions(setting: object, paths: list[str]) -> list[Named]:
-    tree, names = cast(tuple[Tree, Iterable[str]], setting)
-    return sorted(search_definitions(tree, paths, names).items())
+def _definitions(tree: object, paths: list[str]) -> list[tuple[str, bytes]]:
+    return list(list_definitions(cast(Tree, tree), paths))
 
 
 def _owners(setting: object, paths: list[str]) -> list[tuple[str, frozenset[tuple[str, str]]]]:

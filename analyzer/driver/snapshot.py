@@ -20,7 +20,8 @@ class Snapshot:
     contracts: what was known of each callback, in words, by "struct.operation"; unread: why files were not searched;
     owners: for fields of tables that matter, the structs that declare such a function pointer, by file;
     members: for structs with such a field, what is of that type: (type, struct, member), by file;
-    followed: for which structs users of such a field were looked for ("": in all files); operations: what calls do.
+    followed: for which structs users of such a field were looked for ("": in all files); operations: what calls do;
+    definitions: what files seem to define or declare, names between blanks, of the files in which that was asked.
     """
 
     files: frozenset[str] = frozenset()
@@ -36,6 +37,7 @@ class Snapshot:
     members: dict[str, dict[str, tuple[tuple[str, str, str], ...]]] = field(default_factory=dict)
     followed: dict[str, frozenset[str]] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
+    definitions: dict[str, bytes] = field(default_factory=dict)
 
     def copy(self) -> Snapshot:
         """Return a copy that can be updated without changing this one."""
@@ -53,6 +55,7 @@ class Snapshot:
             {name: dict(by_file) for name, by_file in self.members.items()},
             dict(self.followed),
             dict(self.operations),
+            dict(self.definitions),
         )
 
 

@@ -9,7 +9,16 @@ from analyzer.source.errors import (
     SyntaxFailure,
     WorkersLost,
 )
-from analyzer.source.search import BINARY, Look, is_binary, look_at_files, search_definitions, search_names
+from analyzer.source.search import (
+    BINARY,
+    Look,
+    NameSearch,
+    is_binary,
+    list_definitions,
+    look_at_files,
+    search_definitions,
+    search_names,
+)
 from analyzer.source.text import SourceText
 from analyzer.source.tree import EmptyTree, FolderTree, GitTree, OverlayTree, Tree, run_git
 
@@ -21,6 +30,7 @@ __all__ = [
     "GitTree",
     "LimitExceeded",
     "Look",
+    "NameSearch",
     "OverlayTree",
     "PatchError",
     "RuleError",
@@ -30,6 +40,7 @@ __all__ = [
     "Tree",
     "WorkersLost",
     "is_binary",
+    "list_definitions",
     "look_at_files",
     "run_git",
     "search_definitions",

@@ -17,7 +17,7 @@ BINARY = "binary file"
 BINARY_WITHIN = 65536
 
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-_HEADER = re.compile(rb"(?:#[ \t]*define[ \t]+|[A-Za-z_][\w \t*]*?[ \t*]|)([A-Za-z_]\w*)[ \t]*\(")
+_HEADER = re.compile(rb"\n(?:#[ \t]*define[ \t]+|[A-Za-z_][\w \t*]*?[ \t*]|)([A-Za-z_]\w*)[ \t]*\(")
 
 
 class NameSearch:
@@ -35,16 +35,6 @@ class NameSearch:
         for index, start, end in self._matches(data):
             if index not in found and _is_word(data, start, end):
                 found.add(index)
-        return frozenset(self.names[i] for i in found)
-
-    def defined_in(self, data: bytes) -> frozenset[str]:
-        """Return the names that stand before a `(` on a line that begins in column 0, or behind `#define`."""
-        found: set[int] = set()
-        for index, start, end in self._matches(data):
-            if index not in found and _is_word(data, start, end):
-                header = _HEADER.match(data, data.rfind(b"\n", 0, start) + 1)
-                if header is not None and header.start(1) == start:
-                    found.add(index)
         return frozenset(self.names[i] for i in found)
 
     def _matches(self, data: bytes) -> list[tuple[int, int, int]]:
@@ -125,12 +115,26 @@ def look_at_files(tree: Tree, paths: Iterable[str], texts: Iterable[str], names:
 def search_definitions(tree: Tree, paths: Iterable[str], names: Iterable[str]) -> dict[str, frozenset[str]]:
     """Return the names that a file seems to define or declare, by path.
 
-    By shape, over-approximate: see `NameSearch.defined_in`.
-    A file that cannot be read defines nothing; `look_at_files` tells which those are.
+    By shape, over-approximate: see `definition_words`. A file that cannot be read defines nothing; `look_at_files`
+    tells which those are.
     """
     search = NameSearch(names)
     found = {}
     for path, data in _readable(tree, paths):
-        if defined := search.defined_in(data):
+        if search.names_in(data) and (defined := search.names_in(definition_words(data))):
             found[path] = defined
     return found
+
+
+def definition_words(data: bytes) -> bytes:
+    """Return the names that a text seems to define or declare, separated by blanks, in their order.
+
+    By shape, over-approximate: a name that stands before a `(` on a line that begins in column 0, or behind `#define`.
+    """
+    return b" ".join(dict.fromkeys(_HEADER.findall(b"\n" + data)))
+
+
+def list_definitions(tree: Tree, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the `definition_words` of files; none for one that cannot be read."""
+    for path, data in _readable(tree, paths):
+        yield path, definition_words(data)
