@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from analyzer.checks.versions import Point, Subject, Version
 from analyzer.dataflow import tested_name
 from analyzer.ir import (
-    Addr,
     Assign,
     Binary,
     Branch,
@@ -18,13 +17,13 @@ from analyzer.ir import (
     Deref,
     Expr,
     Field,
-    Index,
     Instruction,
     Name,
     Return,
     Stop,
     Switch,
     Unary,
+    operands,
     successors,
 )
 from analyzer.rulespec import CallPattern, Event, Model
@@ -387,14 +386,7 @@ def _all_parts(expression: Expr) -> Iterator[Expr]:
     while waiting:
         item = waiting.pop()
         yield item
-        if isinstance(item, Unary):
-            waiting.append(item.operand)
-        elif isinstance(item, Binary):
-            waiting += (item.left, item.right)
-        elif isinstance(item, Field | Deref | Addr):
-            waiting.append(item.base)
-        elif isinstance(item, Index):
-            waiting += (item.base, item.index)
+        waiting += operands(item)
 
 
 def required_of(version: Version, position: int, guards: Guards) -> tuple[bool, frozenset[tuple[str, int]]]:

@@ -14,7 +14,6 @@ from analyzer.dataflow import tested_name
 from analyzer.ir import (
     Addr,
     Assign,
-    Binary,
     Branch,
     Call,
     Deref,
@@ -22,10 +21,9 @@ from analyzer.ir import (
     Field,
     Function,
     Havoc,
-    Index,
     Instruction,
     Name,
-    Unary,
+    operands,
     show,
     successors,
 )
@@ -231,14 +229,8 @@ class Version:
                     stack.append(self.origins[item.name])
                 else:
                     found.add(item.name)
-            elif isinstance(item, Field | Deref | Addr):
-                stack.append(item.base)
-            elif isinstance(item, Index):
-                stack += (item.base, item.index)
-            elif isinstance(item, Unary):
-                stack.append(item.operand)
-            elif isinstance(item, Binary):
-                stack += (item.left, item.right)
+            else:
+                stack += operands(item)
         return frozenset(found)
 
     def is_asked(self, end: Branch, subject: Subject) -> bool:

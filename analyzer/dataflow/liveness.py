@@ -7,7 +7,6 @@ that nothing can ask for again, so that more disjuncts join.
 from analyzer.ir import (
     Addr,
     Assign,
-    Binary,
     Branch,
     Call,
     Deref,
@@ -19,7 +18,7 @@ from analyzer.ir import (
     Name,
     Return,
     Switch,
-    Unary,
+    operands,
     successors,
 )
 
@@ -91,18 +90,9 @@ def fields_in(expression: Expr) -> set[object]:
         item = stack.pop()
         if isinstance(item, Field):
             found.add(item.name)
-            stack.append(item.base)
         elif isinstance(item, Deref):
             found.add("*")
-            stack.append(item.base)
-        elif isinstance(item, Addr):
-            stack.append(item.base)
-        elif isinstance(item, Index):
-            stack += (item.base, item.index)
-        elif isinstance(item, Unary):
-            stack.append(item.operand)
-        elif isinstance(item, Binary):
-            stack += (item.left, item.right)
+        stack += operands(item)
     return found
 
 
@@ -114,19 +104,11 @@ def names_in(expression: Expr, pinned: set[str]) -> list[str]:
         item = stack.pop()
         if isinstance(item, Name):
             found.append(item.name)
-        elif isinstance(item, Field | Deref):
-            stack.append(item.base)
         elif isinstance(item, Addr):
             inner: Expr = item.base
             while isinstance(inner, Field | Index):
                 inner = inner.base
             if isinstance(inner, Name):
                 pinned.add(inner.name)
-            stack.append(item.base)
-        elif isinstance(item, Index):
-            stack += (item.base, item.index)
-        elif isinstance(item, Unary):
-            stack.append(item.operand)
-        elif isinstance(item, Binary):
-            stack += (item.left, item.right)
+        stack += operands(item)
     return found

@@ -45,6 +45,7 @@ from analyzer.ir import (
     Num,
     Opaque,
     Unary,
+    operands,
 )
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO, Argument, CallPattern, Event, ResultCondition
 
@@ -196,14 +197,7 @@ class Transfer:
                 for event in self.knowledge.follows.get(item.base.name, ()):
                     page = self.address(state, item.base.base)
                     self.apply(state, page, event.facet, event.name, event.requires, event.to, event.only_from)
-            if isinstance(item, Field | Deref | Addr):
-                stack.append(item.base)
-            elif isinstance(item, Index):
-                stack += (item.base, item.index)
-            elif isinstance(item, Unary):
-                stack.append(item.operand)
-            elif isinstance(item, Binary):
-                stack += (item.left, item.right)
+            stack += operands(item)
 
     def _watch_uses(self, state: State, expressions: tuple[Expr, ...]) -> None:
         """See the reads and writes of fields of pages that are in a state in which any use is an event."""
@@ -216,14 +210,7 @@ class Transfer:
                 continue
             if isinstance(item, Deref):
                 self._see_use(state, self.value(state, item.base))
-            if isinstance(item, Field | Deref):
-                stack.append(item.base)
-            elif isinstance(item, Index):
-                stack += (item.base, item.index)
-            elif isinstance(item, Unary):
-                stack.append(item.operand)
-            elif isinstance(item, Binary):
-                stack += (item.left, item.right)
+            stack += operands(item)
 
     def _see_use(self, state: State, value: Value) -> None:
         item = state.objects.get(value)

@@ -195,6 +195,10 @@ class _Lowered:
     piece_functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
     bindings: dict[tuple[frozenset[str], ...], tuple[OperationBinding, ...]] = field(default_factory=dict)
 
+    def is_shared(self, name: str) -> bool:
+        """Tell whether other files can call a function of this one."""
+        return self.source.path.endswith(".h") or not all(d.is_static or d.is_macro for d in self.definitions[name])
+
 
 _MEMO: OrderedDict[tuple[str, bytes], _Lowered] = OrderedDict()
 
@@ -319,11 +323,7 @@ def survey_file(setting: Setting, path: str) -> Survey:
     if is_binary(data):
         return Survey(path, {}, frozenset())
     lowered = lower_file(path, data)
-    header = path.endswith(".h")
-    shared = {
-        n for n, found in lowered.definitions.items() if header or not all(d.is_static or d.is_macro for d in found)
-    }
-    return Survey(path, lowered.callees, frozenset(shared))
+    return Survey(path, lowered.callees, frozenset(n for n in lowered.definitions if lowered.is_shared(n)))
 
 
 def _concerns(view: ViewSetting, job: FileJob) -> bool:
@@ -407,12 +407,10 @@ class _FileAnalysis:
             candidates += map(Candidate, self._structural_findings())
             for name in sorted(self.job.measure):
                 self._measure(name)
-        header = self.job.path.endswith(".h")
         summaries = tuple(
             msgspec.structs.replace(summary, view=self.view.name)
             for name, summary in sorted(self.local.items())
-            if self._touches(summary)
-            and (header or not all(d.is_static or d.is_macro for d in lowered.definitions[name]))
+            if self._touches(summary) and lowered.is_shared(name)
         )
         return FileResult(
             self.job.path,

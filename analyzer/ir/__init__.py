@@ -200,6 +200,19 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     """How many spans of the text came out as Unknown."""
 
 
+def operands(expression: Expr) -> tuple[Expr, ...]:
+    """Return what an expression is made of, one level down; () for a name, a number and what is unknown."""
+    if isinstance(expression, Field | Deref | Addr):
+        return (expression.base,)
+    if isinstance(expression, Index):
+        return (expression.base, expression.index)
+    if isinstance(expression, Unary):
+        return (expression.operand,)
+    if isinstance(expression, Binary):
+        return (expression.left, expression.right)
+    return ()
+
+
 def successors(terminator: Terminator) -> tuple[BlockId, ...]:
     """Return the blocks that a terminator may go to, in source order."""
     if isinstance(terminator, Jump):
@@ -270,6 +283,7 @@ __all__ = [
     "Terminator",
     "Unary",
     "Unknown",
+    "operands",
     "show",
     "successors",
 ]
