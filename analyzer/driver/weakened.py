@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable
 
-from analyzer.cfg import build_cfg
 from analyzer.checks.held import Guards, guards_of, required_of
 from analyzer.checks.versions import Version, obligations_of
 from analyzer.checks.weakened import Wanted, Weakened, weakened_guards
 from analyzer.driver.comparing import FileChange, FileImage
 from analyzer.driver.fileanalysis import idioms_of
-from analyzer.driver.suspicions import agreed_anew
-from analyzer.findings import Confidence, Finding, Status
+from analyzer.driver.versions import asked_functions, lines_of, lower_functions, new_finding
+from analyzer.findings import Confidence, Finding
 from analyzer.rulespec import Model, Rule
 from analyzer.source import AnalyzerError, Tree, search_definitions
-from analyzer.syntax import parse_function
 
 DEPTH = 3
 """How many calls deep the need of a lock is looked for."""
@@ -29,7 +27,7 @@ def weakened_findings(
 ) -> list[Finding]:
     """Return the looks and locks that one file's change takes away, as new findings, the first of each function.
 
-    touched, known: as for `driver.dropped.dropped_findings`; tree: the new version; carriers: its files where functions
+    touched, known: as for `asked_functions`; tree: the new version; carriers: its files where functions
     that take pages may be defined.
     """
     looks = {event: rule for rule in rules if rule.unchecked_message for event in rule.unchecked_events}
@@ -43,25 +41,18 @@ def weakened_findings(
         locks.self_guarded_events if locks is not None else (),
         locks.test_events if locks is not None else (),
     )
-    told = {
-        f.function
-        for f in known
-        if f.status is Status.FIXED or (f.status is Status.NEW and f.confidence is not Confidence.LOW)
-    }
     lowering = _Lowering(model)
     needs = _Requirements(change.after, tree, carriers, guards, lowering)
     found = []
-    for name in sorted(change.touched - told):
-        texts = change.before.functions.get(name, []), change.after.functions.get(name, [])
-        if len(texts[0]) != len(texts[1]) or not any(_mentions(text, guards) for text in texts[0]):
-            continue
-        if agreed_anew(change, name, touched - {name}):
-            continue
+    for name in asked_functions(change, touched, known, lambda text: _mentions(text, guards)):
         weakened = _weakened_in(change, name, lowering, needs)
         if weakened is not None:
             rule = looks.get(weakened.event, locks)
             if rule is not None:
-                found.append(_finding(rule, weakened, name, change.after))
+                message = rule.unchecked_message if weakened.event else rule.unguarded_message
+                confidence = Confidence.MEDIUM if weakened.certain else Confidence.LOW
+                line, subject = weakened.line, weakened.subject
+                found.append(new_finding(rule, message, change.after, name, line, subject, confidence))
     return found
 
 
@@ -74,16 +65,9 @@ class _Lowering:
 
     def versions(self, image: FileImage, name: str) -> list[Version]:
         """Return the functions of a name; raise AnalyzerError where one cannot be read."""
-
-        def line_of(at: int) -> int:
-            return image.source.position(max(at, 0))[0]
-
-        return [
-            Version(build_cfg(parsed, image.path, self.idioms), line_of, self.obligations)
-            for item in image.outline.functions
-            if item.name == name
-            for parsed in parse_function(image.source, item)
-        ]
+        line_of = lines_of(image)
+        functions = lower_functions(image, name, self.idioms)
+        return [Version(function, line_of, self.obligations) for function in functions]
 
 
 class _Requirements:
@@ -151,20 +135,3 @@ def _weakened_in(change: FileChange, name: str, lowering: _Lowering, needs: _Req
         if first is not None:
             return first
     return None
-
-
-def _finding(rule: Rule, weakened: Weakened, function: str, image: FileImage) -> Finding:
-    message = rule.unchecked_message if weakened.event else rule.unguarded_message
-    return Finding(
-        rule=rule.id,
-        severity=rule.severity,
-        confidence=Confidence.MEDIUM if weakened.certain else Confidence.LOW,
-        file=image.path,
-        line=weakened.line,
-        column=1,
-        function=function,
-        subject=weakened.subject,
-        message=message.replace("{page}", weakened.subject),
-        status=Status.NEW,
-        line_text=image.source.line(weakened.line),
-    )
