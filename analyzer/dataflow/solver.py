@@ -39,6 +39,9 @@ from analyzer.ir import Assign, Block, Branch, Call, Function, Jump, Return, Swi
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
 MAX_DISJUNCTS = 28
+CROWDED = 8
+"""How many disjuncts a block may have before those that come then forget the pages that are done with."""
+
 MAX_STEPS = 12_000
 MAX_FACTS = 48
 MAX_PATH = 3
@@ -101,6 +104,7 @@ class _Solver:
         self.live = live_in(function)
         self.constants = compared_constants(function)
         self.inputs: list[dict[object, State]] = [{} for _ in function.blocks]
+        self.taken = tuple(facet.held for facet in knowledge.facets)
         self.heads = frozenset(function.loop_heads)
         self.work: list[tuple[int, int]] = []
         self.pending: dict[int, tuple[int, object]] = {}
@@ -166,13 +170,17 @@ class _Solver:
         live = self.live[number]
         state.env = {name: value for name, value in state.env.items() if name in live}
         self._prune(state)
-        key = state.key()
+        key = state.key(self.taken)
         states = self.inputs[number]
         known = states.get(key)
+        if known is None and len(states) >= CROWDED:
+            self._forget_settled(state)
+            key = state.key(self.taken)
+            known = states.get(key)
         if known is None:
             if len(states) >= MAX_DISJUNCTS:
                 state = self._give_up(state)
-                key = state.key()
+                key = state.key(self.taken)
                 known = states.get(key)
             if known is None:
                 states[key] = state
@@ -182,6 +190,15 @@ class _Solver:
         if changed:
             states[key] = joined
             self._schedule(number, key)
+
+    def _forget_settled(self, state: State) -> None:
+        """Forget pages that this function found itself and for which nothing is left to do: there are too many others.
+
+        Under-approximates: what happens to them later is as if they had not been met before.
+        """
+        for value, item in list(state.objects.items()):
+            if not item.acquired and value not in self.contract_values and self._initial_path(value) is None:
+                del state.objects[value]
 
     def _give_up(self, state: State) -> State:
         """Return the state in which everything over the bound is lumped together."""
@@ -204,7 +221,7 @@ class _Solver:
             values = list(state.env.values())
             values += state.heap.values()
             for value, item in list(state.objects.items()):
-                if item.acquired or value in self.contract_values:
+                if (item.acquired and not item.escaped) or value in self.contract_values:
                     continue
                 if root(value)[0] in ("p", "g", "G"):
                     continue

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import NamedTuple
 
-from analyzer.dataflow.values import FALSE_VALUE, Key, Value, class_of_number, flag_name, flag_value, replace_value
+from analyzer.dataflow.values import FALSE_VALUE, Key, Value, class_of_number, flag_name, flag_value, replace_value, root
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
 UNKNOWN = "?"
@@ -58,10 +58,16 @@ class Object(NamedTuple):
     first: tuple[tuple[str, str] | None, ...] = ()
     trail: Trail | None = None
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Return what distinguishes objects at a join; the trail does not."""
-        return (self.states, self.acquired, self.escaped, self.first)
+    def key(self, value: Value, held: tuple[str, ...]) -> tuple[object, ...]:
+        """Return what distinguishes objects of one value at a join; the trail does not.
+
+        held: the held value of each facet. How a page that the caller did not bring was first met does not matter,
+        but whether it was held then.
+        """
+        first: tuple[object, ...] = self.first
+        if root(value)[0] not in ("p", "g", "G"):
+            first = tuple(met and met[1] == taken for met, taken in zip(first, held, strict=False))
+        return (value, self.states, self.acquired, self.escaped, first)
 
 
 class State:
@@ -295,19 +301,19 @@ class State:
             contains_root(v, value) for v in self.heap.values()
         )
 
-    def key(self) -> tuple[object, ...]:
-        """Return what must agree for two disjuncts to be joined."""
+    def key(self, taken: tuple[str, ...]) -> tuple[object, ...]:
+        """Return what must agree for two disjuncts to be joined; `taken` is the held value of each facet."""
         objects = self.objects
         if not objects:
             return (self.shaky,)
-        held = {v for v, o in objects.items() if o.acquired}
+        held = {v for v, o in objects.items() if o.acquired and not o.escaped}
         names: tuple[object, ...] = ()
         if held:
             names = (
                 *sorted(n for n, v in self.env.items() if v in held),
                 *sorted((k for k, v in self.heap.items() if v in held), key=repr),
             )
-        return (self.shaky, frozenset((v, o.key) for v, o in objects.items()), names)
+        return (self.shaky, frozenset(o.key(v, taken) for v, o in objects.items()), names)
 
 
 def equality(left: Value, right: Value) -> Value:

@@ -10,9 +10,10 @@ import os
 import pickle
 import threading
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from analyzer.source import Tree, WorkersLost
 
@@ -26,6 +27,12 @@ Output = TypeVar("Output")
 
 PATIENCE = 5.0
 """Seconds without a result after which a cluster is asked whether it is still there."""
+
+AHEAD = 2
+"""Parts that a process has at once, so that it need not wait for the next one."""
+
+PARTS = 6
+"""A part is at most one of so many of what is left to do, so that none is left to wait for."""
 
 RARELY = (100_000, 50, 100)
 """Thresholds of the garbage collector: what the analysis makes is seldom cyclic, and there is much of it."""
@@ -70,32 +77,32 @@ class Workers:
             return
         blob = pickle.dumps(setting, protocol=pickle.HIGHEST_PROTOCOL)
         key = hashlib.blake2b(blob, digest_size=16).digest()
-        shards: list[list[Input]] = [[] for _ in self.executors]
+        shards: list[deque[Input]] = [deque() for _ in self.executors]
         for one in inputs:
             shards[zlib.crc32(place(one).encode("utf-8", "surrogatepass")) % len(shards)].append(one)
+        ahead = AHEAD if self.cluster is None else len(inputs)
         yield from self._results(
-            lambda executor, part: executor.submit(_run, work, key, blob, part),
-            [
-                (executor, shard[start : start + batch])
-                for executor, shard in zip(self.executors, shards, strict=True)
-                for start in range(0, len(shard), batch)
-            ],
+            lambda shard, part: self.executors[shard].submit(_run, work, key, blob, part), _Parts(shards, batch), ahead
         )
 
     def _results(
-        self,
-        submit: "Callable[[Executor, list[Input]], Future[list[Output]]]",
-        parts: "list[tuple[Executor, list[Input]]]",
+        self, submit: "Callable[[int, list[Input]], Future[list[Output]]]", parts: "_Parts[Input]", ahead: int
     ) -> Iterator[Output]:
+        """Yield what the parts give; each executor has up to `ahead` of them waiting or in work."""
         from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 
         lost: tuple[type[BaseException], ...] = (BrokenExecutor,) if self.cluster is None else self.cluster.losses
-        pending: set[Future[list[Output]]] = set()
+        pending: dict[Future[list[Output]], int] = {}
         try:
-            pending = {submit(executor, part) for executor, part in parts}
+            for shard in [*range(len(self.executors))] * ahead:
+                if part := parts.take(shard):
+                    pending[submit(shard, part)] = shard
             while pending:
-                done, pending = wait(pending, None if self.cluster is None else PATIENCE, FIRST_COMPLETED)
+                done, _ = wait(pending, None if self.cluster is None else PATIENCE, FIRST_COMPLETED)
                 for future in done:
+                    shard = pending.pop(future)
+                    if part := parts.take(shard):
+                        pending[submit(shard, part)] = shard
                     yield from future.result()
                 if not done and self.cluster is not None:
                     self.cluster.check()
@@ -106,6 +113,29 @@ class Workers:
         finally:
             for future in pending:
                 future.cancel()
+
+
+class _Parts(Generic[Input]):
+    """Inputs by the executor that they are meant for, handed out in parts that get smaller towards the end.
+
+    One that has done its own gets some of the others': guided self-scheduling (Polychronopoulos, Kuck 1987).
+    """
+
+    def __init__(self, shards: list[deque[Input]], largest: int) -> None:
+        """Take the inputs of each executor and how many a part may hold."""
+        self.shards = shards
+        self.largest = largest
+
+    def take(self, own: int) -> list[Input]:
+        """Return what an executor is to do next, the last ones of the longest other shard when its own is empty."""
+        shard = self.shards[own]
+        if shard:
+            return [shard.popleft() for _ in range(self._size(shard))]
+        shard = max(self.shards, key=len)
+        return [shard.pop() for _ in range(self._size(shard))]
+
+    def _size(self, shard: deque[Input]) -> int:
+        return min(self.largest, -(-len(shard) // PARTS))
 
 
 def _run(

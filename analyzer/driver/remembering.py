@@ -23,7 +23,7 @@ from analyzer.source import SourceText
 from analyzer.syntax import FunctionText
 
 DIGEST_SIZE = 16
-MEMO_FILES = 512
+MEMO_FILES = 1024
 MEMO_FACTOR = 3
 """How many times as much as its last analysis used is remembered of a file: versions that take turns."""
 
