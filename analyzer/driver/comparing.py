@@ -86,8 +86,11 @@ class FileChange:
 
     @cached_property
     def line_after(self) -> dict[int, int]:
-        """Return by line before the line after, for the lines that the change leaves as they are."""
-        old, new = self.before.data.splitlines(), self.after.data.splitlines()
+        """Return by line before the line after, for the lines that the change leaves as they are.
+
+        A brace at an end of a line does not count: it comes and goes with the number of statements that follow.
+        """
+        old, new = (list(map(_statement, side.data.splitlines())) for side in (self.before, self.after))
         start = 0
         while start < min(len(old), len(new)) and old[start] == new[start]:
             start += 1
@@ -120,6 +123,13 @@ class FileChange:
         """
         telling = len(before.line_text.strip()) > 1 and len(after.line_text.strip()) > 1
         return telling and self.line_after.get(before.line, after.line) != after.line and after.line in self.line_before
+
+
+def _statement(line: bytes) -> bytes:
+    """Return a line without the braces around what else stands in it; its indentation stays."""
+    text = line.lstrip()
+    inner = text.rstrip().removesuffix(b"{").removeprefix(b"}").strip()
+    return line[: len(line) - len(text)] + (inner or text)
 
 
 def compare_findings(before: Iterable[Finding], after: Iterable[Finding], change: FileChange) -> list[Finding]:

@@ -100,6 +100,21 @@ struct folio *demo_ready(struct demo *demo)
 	return folio;
 }
 """
+COUNT = """\
+int demo_forgive(struct demo *demo)
+{
+	struct folio *folio = demo_next(demo);
+
+	if (demo_count(demo) == 0) {
+		folio_put(folio);
+		goto out;
+	}
+	demo_clear(demo);
+	folio_put(folio);
+out:
+	return demo_leave(demo);
+}
+"""
 GIVEN = """\
 void demo_given(struct demo *demo, int ready)
 {
@@ -226,6 +241,7 @@ int demo_move(struct demo *demo, struct folio *folio)
             9,
         ),
         (WAIT, "\t\tfolio_unlock(folio);\n", "", "page-lock-leak", 9),
+        (COUNT, ") {\n\t\tfolio_put(folio);\n\t\tgoto out;\n\t}\n", ")\n\t\tgoto out;\n", "page-ref-leak", 10),
         (WAIT, "\tfolio_unlock(folio);\n\tfolio", "\tfolio", "page-lock-leak", 13),
         (WALK, "\tunlock_page(demo->pages[i]);\nout", "out", "page-lock-leak", 16),
         (CHAIN, "\tfolio_unlock(folio);\n", "", "page-lock-leak", 13),
