@@ -82,11 +82,11 @@ class Workers:
             shards[zlib.crc32(place(one).encode("utf-8", "surrogatepass")) % len(shards)].append(one)
         ahead = AHEAD if self.cluster is None else len(inputs)
         yield from self._results(
-            lambda shard, part: self.executors[shard].submit(_run, work, key, blob, part), _Parts(shards, batch), ahead
+            lambda shard, part: self.executors[shard].submit(_run, work, key, blob, part), Parts(shards, batch), ahead
         )
 
     def _results(
-        self, submit: "Callable[[int, list[Input]], Future[list[Output]]]", parts: "_Parts[Input]", ahead: int
+        self, submit: "Callable[[int, list[Input]], Future[list[Output]]]", parts: "Parts[Input]", ahead: int
     ) -> Iterator[Output]:
         """Yield what the parts give; each executor has up to `ahead` of them waiting or in work."""
         from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
@@ -115,7 +115,7 @@ class Workers:
                 future.cancel()
 
 
-class _Parts(Generic[Input]):
+class Parts(Generic[Input]):
     """Inputs by the executor that they are meant for, handed out in parts that get smaller towards the end.
 
     One that has done its own gets some of the others': guided self-scheduling (Polychronopoulos, Kuck 1987).
