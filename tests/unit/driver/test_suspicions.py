@@ -70,6 +70,25 @@ out:
 	return err;
 }
 """
+RETRY = """\
+vm_fault_t demo_retry(struct vm_fault *vmf)
+{
+	struct folio *folio = page_folio(vmf->page);
+	vm_fault_t ret;
+
+	if (!folio_try_get(folio))
+		return 0;
+	ret = folio_lock_or_retry(folio, vmf);
+	if (ret) {
+		folio_put(folio);
+		return ret;
+	}
+	demo_restore(vmf);
+	folio_unlock(folio);
+	folio_put(folio);
+	return 0;
+}
+"""
 
 
 def new_findings(tmp_path: Path, before: str, after: str) -> list[Finding]:
@@ -104,7 +123,15 @@ def test_wait_lost_its_reference(tmp_path: Path) -> None:
     assert found[0].message == "folio is waited for here, and the reference that was taken for that is gone"
 
 
-@pytest.mark.parametrize("text", [WRITE_BACK, RELEASE, WAIT])
+def test_retry_lost_its_reference(tmp_path: Path) -> None:
+    after = RETRY.replace("\tif (!folio_try_get(folio))\n\t\treturn 0;\n", "")
+    after = after.replace(" {\n\t\tfolio_put(folio);\n\t\treturn ret;\n\t}", "\n\t\treturn ret;")
+    found = new_findings(tmp_path, RETRY, after.replace("\tfolio_put(folio);\n", ""))
+
+    assert [(f.rule, f.line) for f in found] == [("unlock-after-last-put", 6)]
+
+
+@pytest.mark.parametrize("text", [WRITE_BACK, RELEASE, WAIT, RETRY])
 @pytest.mark.parametrize(
     ("old", "new"),
     [("folio", "batch_folio"), ("\tint ", "\t/* a word more */\n\tint "), ("demo_forget(demo)", "demo_drop(demo)")],
