@@ -192,12 +192,15 @@ class _Solver:
             self._schedule(number, key)
 
     def _forget_settled(self, state: State) -> None:
-        """Forget pages that this function found itself and for which nothing is left to do: there are too many others.
+        """Forget pages that the caller cannot name and for which nothing is left to do: there are too many others.
 
         Under-approximates: what happens to them later is as if they had not been met before.
         """
         for value, item in list(state.objects.items()):
-            if not item.acquired and value not in self.contract_values and self._initial_path(value) is None:
+            if item.acquired or value in self.contract_values:
+                continue
+            path = self._initial_path(value)
+            if path is None or not _expressible(path):
                 del state.objects[value]
 
     def _give_up(self, state: State) -> State:
@@ -260,6 +263,7 @@ class _Solver:
             if final:
                 self._watch_test(state, value)
             self._compare(state, value)
+            self.transfer.doubt(state, value)
             self.transfer.follow(state, terminator.condition)
             for target, truth in ((terminator.true, True), (terminator.false, False)):
                 after = state.copy()
@@ -408,15 +412,16 @@ class _Solver:
         )
 
     def _writes(self, state: State, touched: set[Path]) -> tuple[tuple[Path, int | None], ...]:
-        """Return what was stored at what parameters point to, and over the names of pages that were touched."""
+        """Return what was stored at what parameters point to, in flags there, and over the names of touched pages."""
         found: list[tuple[Path, int | None]] = []
         for (base, key), value in state.heap.items():
             prefix = self._initial_path(base)
             if prefix is None or not isinstance(key, str) or value in state.objects:
                 continue
             path = (*prefix, key)
-            number = int(value[1]) if value[0] == "c" else None
-            if (path in touched or (key == "*" and number is not None)) and _expressible(path):
+            number = int(value[1]) if value[0] == "c" else state.truth(value)
+            tells = number is not None and (key == "*" or number in (0, 1))
+            if (path in touched or tells) and _expressible(path):
                 found.append((path, number))
         return tuple(sorted(found, key=repr))
 

@@ -15,7 +15,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import NamedTuple
 
-from analyzer.dataflow.values import FALSE_VALUE, Key, Value, class_of_number, flag_name, flag_value, replace_value, root
+from analyzer.dataflow.values import (
+    FALSE_VALUE,
+    Key,
+    Value,
+    class_of_number,
+    flag_name,
+    flag_value,
+    replace_value,
+    root,
+)
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
 UNKNOWN = "?"
@@ -28,6 +37,10 @@ ROUND = "(round)"
 
 _BITS = ("&", "0 or &")
 """Operators of facts about bits: a bit of the mask is set or not; one is set unless the value is zero."""
+
+
+_TRUTHS = frozenset({"!", "==", "!=", "<", "<=", ">", ">="})
+"""Operators whose result is 0 or 1."""
 
 
 class Trail(NamedTuple):
@@ -64,10 +77,10 @@ class Object(NamedTuple):
         held: the held value of each facet. How a page that the caller did not bring was first met does not matter,
         but whether it was held then.
         """
-        first: tuple[object, ...] = self.first
-        if root(value)[0] not in ("p", "g", "G"):
-            first = tuple(met and met[1] == taken for met, taken in zip(first, held, strict=False))
-        return (value, self.states, self.acquired, self.escaped, first)
+        if root(value)[0] in ("p", "g", "G"):
+            return (value, self.states, self.acquired, self.escaped, self.first)
+        brought = tuple(met and met[1] == taken for met, taken in zip(self.first, held, strict=False))
+        return (value, self.states, self.acquired, self.escaped, brought)
 
 
 class State:
@@ -120,7 +133,11 @@ class State:
             inner = self.mask(value[2])
             zero, other = (POSITIVE, ZERO) if op != "!=" else (ZERO, POSITIVE)
             return (zero if inner & ZERO else 0) | (other if inner & ~ZERO else 0)
-        if op in ("==", "!=", "<", "<=", ">", ">=", "!", "is-err", "is-err-or-null"):
+        if op in ("==", "!="):
+            equal = self.facts.get(equality(value[2], value[3]), ZERO | POSITIVE)
+            swapped = {ZERO: POSITIVE, POSITIVE: ZERO}
+            return equal if op == "==" else swapped.get(equal, equal)
+        if op in ("<", "<=", ">", ">=", "is-err", "is-err-or-null"):
             return ZERO | POSITIVE
         if op == "error-or-zero":
             inner = self.mask(value[2])
@@ -129,6 +146,12 @@ class State:
         if op == "|" and any(not self.mask(v) & ZERO for v in operands):
             return POSITIVE | NEGATIVE
         return ANY
+
+    def truth(self, value: Value) -> int | None:
+        """Return the number of a comparison whose outcome is known, None for anything else."""
+        if value[0] != "o" or value[1] not in _TRUTHS:
+            return None
+        return {ZERO: 0, POSITIVE: 1}.get(self.mask(value))
 
     def assume_mask(self, value: Value, wanted: int) -> bool:
         """Add that `value` is in one of the classes `wanted`; return False when it cannot be."""

@@ -25,6 +25,7 @@ from analyzer.dataflow.values import (
     depth,
     flag_name,
     flag_value,
+    parts,
     replace_value,
     root,
     show_value,
@@ -72,6 +73,8 @@ class Transfer:
         self.released: set[tuple[Value, int]] = set()
         """(page, facet) for every obligation that was met somewhere in this function."""
         self.stopping = stopping_results(function)
+        self.undecided: dict[int, set[Value]] = {}
+        """Calls whose cases do different things, and to which pages: what they wrote may tell which case it was."""
         self.watched: frozenset[Value] = frozenset()
         """Pages of a contract: to whom they are passed is remembered even while this function holds nothing."""
 
@@ -534,6 +537,23 @@ class Transfer:
                 states = tuple(UNKNOWN if s is not None else None for s in item.states)
                 state.objects[value] = item._replace(states=states, acquired=0, escaped=True)
 
+    def doubt(self, state: State, condition: Value) -> None:
+        """Give up pages that a call left in one of several ways, where a condition asks for what the call wrote.
+
+        What is in memory after the call is not followed case by case.
+        """
+        asked = {p[1] for p in parts(condition) if p[0] == "u" and p[1] in self.undecided} if self.undecided else ()
+        if not asked or not state.mask(condition) & ZERO or state.mask(condition) == ZERO:
+            return
+        for value in set().union(*(self.undecided[at] for at in asked)):
+            item = state.objects.get(value)
+            if item is None:
+                held = tuple(("", facet.held) if facet.held else None for facet in self.knowledge.facets)
+                states = tuple(UNKNOWN if facet.held else None for facet in self.knowledge.facets)
+                state.objects[value] = Object(states, first=held)
+            elif item.trail is not None and item.trail.at in asked:
+                self._give_up(state, [value])
+
     def _touch_pages(self, state: State, arguments: list[Value]) -> None:
         """Give up the pages of the caller that are passed to a function which is not known."""
         for value in arguments:
@@ -706,6 +726,7 @@ class Transfer:
         self, state: State, call: Call, arguments: list[Value], result: Value, summary: Summary
     ) -> list[State]:
         states: list[State] = []
+        touched = self.undecided.setdefault(call.at, set()) if len({c.effects for c in summary.cases}) > 1 else set()
         for case in summary.cases:
             after = state.copy()
             if not self._guards_hold(after, case, arguments):
@@ -715,6 +736,7 @@ class Transfer:
             if not self._set_result(after, call, case, arguments, result):
                 continue
             targets = [None if e.stored else self._resolve(after, call, e, arguments) for e in case.effects]
+            touched.update(target for target in targets if target is not None)
             for path, number in case.writes:
                 self._write(after, call, path, number, arguments)
             for effect, target in sorted(zip(case.effects, targets, strict=True), key=lambda pair: pair[0].stored):

@@ -25,6 +25,15 @@ def many_pages(count: int, call: str) -> str:
     return f"void demo_many({heads})\n{{\n{takes}{gives}}}\n"
 
 
+def own_pages(count: int) -> str:
+    """Return a function that looks up `count` pages, one after the other, and is done with each at once."""
+    looks = "".join(
+        f"\tq[{n}] = demo_next(x);\n\tif (x & {n}) {{\n\t\tlock_page(q[{n}]);\n\t\tunlock_page(q[{n}]);\n\t}}\n"
+        for n in range(count)
+    )
+    return f"void demo_own(int x, struct page **q)\n{{\n{looks}}}\n"
+
+
 def analysis_of(text: str) -> Analysis:
     source = SourceText("demo.c", text.encode())
     parsed = parse_function(source, outline(source).functions[0])
@@ -38,6 +47,19 @@ def test_lumped_states_are_told_of_when_a_page_was_held(count: int, call: str, l
     analysis = analysis_of(many_pages(count, call))
 
     assert (analysis.lumped, analysis.bounded) == (lumped, False)
+
+
+def test_pages_that_are_done_with_are_forgotten_where_there_are_many() -> None:
+    analysis = analysis_of(own_pages(7))
+
+    assert (analysis.lumped, analysis.bounded) == (False, False)
+
+
+def test_leak_among_many_pages_that_are_done_with_is_seen() -> None:
+    analysis = analysis_of(own_pages(7).replace("\tunlock_page(q[5]);\n", ""))
+
+    assert not analysis.lumped
+    assert any(s.point == "exit" and s.facts["lock"] == "locked" for s in analysis.sights)
 
 
 def test_what_one_block_splits_too_often_is_told_of_too() -> None:
