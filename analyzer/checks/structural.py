@@ -1,7 +1,8 @@
-"""Questions that no state of a page answers: the shape of callbacks, tables, flag words, lists and chains."""
+"""Questions that no state of a page answers: the shape of callbacks, tables, flag words, lists, chains, sections."""
 
 from collections.abc import Mapping
 
+from analyzer.checks.atomic import atomic_findings
 from analyzer.checks.callbacks import callback_findings
 from analyzer.checks.chains import chain_findings
 from analyzer.checks.lists import list_findings
@@ -16,19 +17,35 @@ from analyzer.rulespec import Model, Rule
 from analyzer.rulespec.protocol import load_protocol
 from analyzer.source import SourceText
 
-_FAMILIES = (callback_findings, chain_findings, list_findings, mark_findings, owner_findings, table_findings)
+_FAMILIES = (
+    atomic_findings,
+    callback_findings,
+    chain_findings,
+    list_findings,
+    mark_findings,
+    owner_findings,
+    table_findings,
+)
 
 
 def structural_callees() -> frozenset[str]:
     """Return the callees that make a function worth lowering for the questions here, beside the model's names."""
     protocol = load_protocol()
-    return protocol.flags.nonatomic | protocol.lists.put_back | protocol.lists.pages
+    return protocol.flags.nonatomic | protocol.lists.put_back | protocol.lists.pages | protocol.atomic.sleeps
 
 
 def concerns_whole_file(bindings: tuple[OperationBinding, ...]) -> bool:
     """Tell whether the questions are about every function of a file: it fills an operation of the protocol."""
     operations = load_protocol().operations
     return any(b.field in operations.isolate or (not b.struct and b.field in operations.migrate) for b in bindings)
+
+
+def sleeping_callers(callees: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Return the functions of a file that open a section and call one of the file that may sleep for a page."""
+    words = load_protocol().atomic
+    enter = frozenset[str]().union(*(kind.enter for kind in words.sections))
+    sleeping = frozenset(name for name, called in callees.items() if called & words.sleeps)
+    return frozenset(name for name, called in callees.items() if called & enter and called & sleeping)
 
 
 def structural_words() -> frozenset[str]:

@@ -21,6 +21,7 @@ from analyzer.cfg import Idioms, build_cfg
 from analyzer.checks import Candidate, Suspicion, ask_rules, ask_suspicions
 from analyzer.checks.structural import (
     concerns_whole_file,
+    sleeping_callers,
     structural_callees,
     structural_findings,
     structural_words,
@@ -432,7 +433,7 @@ class _FileAnalysis:
         lowered, words = self.lowered, structural_callees()
         functions: dict[str, tuple[Function, ...]] = {}
         words |= self.job.hits
-        bound = {binding.function for binding in self.bindings}
+        bound = {binding.function for binding in self.bindings} | sleeping_callers(lowered.callees)
         whole = concerns_whole_file(self.bindings)
         for name, items in lowered.definitions.items():
             if not (whole or name in words or name in bound or lowered.callees[name] & words):

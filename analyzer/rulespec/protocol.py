@@ -81,6 +81,30 @@ class ChainWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     unlock_word: str
 
 
+class AtomicSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One kind of section in which nothing may sleep: what opens and closes it, and which argument is its lock.
+
+    noun: what to call one without a lock; `lock` is -1 where no argument is one.
+    """
+
+    noun: str
+    enter: frozenset[str]
+    leave: frozenset[str]
+    lock: int = -1
+
+
+class AtomicWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """Functions that sleep for a page, and the sections in which they must not be called.
+
+    neutral: functions that get a lock and leave it as it was; leave_word: part of the names of those that close more.
+    """
+
+    sleeps: frozenset[str]
+    neutral: frozenset[str]
+    leave_word: str
+    sections: tuple[AtomicSection, ...]
+
+
 class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All words of `rules/protocol.toml`."""
 
@@ -89,6 +113,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flags: FlagWords
     lists: ListWords
     chains: ChainWords
+    atomic: AtomicWords
 
 
 @cache

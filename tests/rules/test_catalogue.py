@@ -11,7 +11,7 @@ from tests.rules.annotated import FIXTURES, NOT_RULES, ROOT, RULES, all_cases, b
 
 REQUIRED_HEADINGS = ["What it finds", "Why it matters", "Example", "How to fix", "When it is wrong", "References"]
 CURES = ("check-", "use-", "require-", "avoid-", "ensure-", "no-", "missing-check", "always-", "prefer-")
-WORDS = {"page", "operation", "state", "expected", "event", "invariant"}
+WORDS = {"page", "operation", "state", "expected", "event", "invariant", "lock"}
 ABOUT_C = ("event", "exit", "lost", "ignored", "misread", "callback")
 
 
