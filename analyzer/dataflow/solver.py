@@ -39,7 +39,7 @@ from analyzer.ir import Assign, Block, Branch, Call, Function, Jump, Return, Swi
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
 MAX_DISJUNCTS = 28
-CROWDED = 8
+CROWDED = 12
 """How many disjuncts a block may have before those that come then forget the pages that are done with."""
 
 MAX_STEPS = 12_000
