@@ -16,6 +16,13 @@ from analyzer.source.tree import Tree
 BINARY = "binary file"
 BINARY_WITHIN = 65536
 
+PADDED = 5
+"""How many identifiers are searched for without padding: so few first bytes may be worth a look."""
+
+_PADDING = [bytes([control, control]) for control in range(1, 6)]
+"""Patterns that no text has. With so many first bytes the library does not look for first bytes before it asks the
+automaton: those of names are frequent, and some dozen names are found two and a half times as fast."""
+
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _HEADER = re.compile(rb"\n(?:#[ \t]*define[ \t]+|[A-Za-z_][\w \t*]*?[ \t*]|)([A-Za-z_]\w*)[ \t]*\(")
 
@@ -33,12 +40,15 @@ class NameSearch:
         """Return the names that stand in the text as whole words."""
         found: set[int] = set()
         for index, start, end in self._matches(data):
-            if index not in found and _is_word(data, start, end):
+            if index not in found and index < len(self.names) and _is_word(data, start, end):
                 found.add(index)
         return frozenset(self.names[i] for i in found)
 
     def _matches(self, data: bytes) -> list[tuple[int, int, int]]:
-        """Return (number of the name, start, end) wherever a name stands, inside of longer words too."""
+        """Return (number of the name, start, end) wherever a name stands, inside of longer words too.
+
+        Numbers behind the last name's are of `_PADDING`.
+        """
         return [] if self._automaton is None else self._automaton.find_matches_as_indexes(data, overlapping=True)
 
 
@@ -51,7 +61,9 @@ def _is_word(data: bytes, start: int, end: int) -> bool:
 
 def _automaton(patterns: list[bytes]) -> BytesAhoCorasick:
     """Return an automaton of some patterns, as a DFA: three times as fast as the library's own choice."""
-    return BytesAhoCorasick(patterns, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
+    words = sum(pattern[0] in _WORD for pattern in patterns)
+    padded = [*patterns, *_PADDING] if words > PADDED else patterns
+    return BytesAhoCorasick(padded, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
 
 
 def _readable(tree: Tree, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -94,7 +106,6 @@ def is_binary(data: bytes) -> bool:
 def look_at_files(tree: Tree, paths: Iterable[str], texts: Iterable[str], names: Iterable[str]) -> Iterator[Look]:
     """Yield what files hold of some texts and names, in one reading; those with nothing to tell are left out."""
     wanted = [text.encode("utf-8") for text in texts]
-    automaton = _automaton(wanted) if wanted else None
     search = NameSearch(names)
     for path in paths:
         try:
@@ -104,7 +115,7 @@ def look_at_files(tree: Tree, paths: Iterable[str], texts: Iterable[str], names:
             continue
         look = Look(
             path,
-            automaton is not None and bool(automaton.find_matches_as_indexes(data)),
+            any(text in data for text in wanted),
             search.names_in(data),
             BINARY if is_binary(data) else "",
         )
