@@ -129,7 +129,7 @@ def _statement(line: bytes) -> bytes:
     """Return a line without the braces around what else stands in it; its indentation stays."""
     text = line.lstrip()
     inner = text.rstrip().removesuffix(b"{").removeprefix(b"}").strip()
-    return line[: len(line) - len(text)] + (inner or text)
+    return line[: len(line) - len(text)] + (inner if len(inner) > 1 else text)
 
 
 def compare_findings(before: Iterable[Finding], after: Iterable[Finding], change: FileChange) -> list[Finding]:

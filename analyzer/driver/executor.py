@@ -32,7 +32,7 @@ AHEAD = 2
 """Parts that a process has at once, so that it need not wait for the next one."""
 
 PARTS = 6
-"""A part is at most one of so many of what is left to do, so that none is left to wait for."""
+"""A part is at most one of so many of what is left of its shard, so that none is left to wait for."""
 
 RARELY = (100_000, 50, 100)
 """Thresholds of the garbage collector: what the analysis makes is seldom cyclic, and there is much of it."""
@@ -45,7 +45,7 @@ class Workers:
     """Maps inputs to outputs; results come in any order, so callers sort.
 
     With several executors an input goes to the one that its `place` names, so that what a process
-    remembers of a file serves again when the file comes back.
+    remembers of a file serves again when the file comes back; or to one that has nothing else to do.
     """
 
     def __init__(self, executors: "list[Executor]", width: int, cluster: "Cluster | None" = None) -> None:
@@ -95,13 +95,13 @@ class Workers:
         pending: dict[Future[list[Output]], int] = {}
         try:
             for shard in [*range(len(self.executors))] * ahead:
-                if part := parts.take(shard):
+                if part := parts.take(shard, shard in pending.values()):
                     pending[submit(shard, part)] = shard
             while pending:
                 done, _ = wait(pending, None if self.cluster is None else PATIENCE, FIRST_COMPLETED)
                 for future in done:
                     shard = pending.pop(future)
-                    if part := parts.take(shard):
+                    if part := parts.take(shard, shard in pending.values()):
                         pending[submit(shard, part)] = shard
                     yield from future.result()
                 if not done and self.cluster is not None:
@@ -126,10 +126,13 @@ class Parts(Generic[Input]):
         self.shards = shards
         self.largest = largest
 
-    def take(self, own: int) -> list[Input]:
-        """Return what an executor is to do next, the last ones of the longest other shard when its own is empty."""
+    def take(self, own: int, busy: bool) -> list[Input]:
+        """Return what an executor is to do next.
+
+        When its own shard is empty and it is not busy, that is the last ones of the longest other shard.
+        """
         shard = self.shards[own]
-        if shard:
+        if shard or busy:
             return [shard.popleft() for _ in range(self._size(shard))]
         shard = max(self.shards, key=len)
         return [shard.pop() for _ in range(self._size(shard))]

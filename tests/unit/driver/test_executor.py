@@ -27,7 +27,7 @@ def test_processes_do_every_input_once() -> None:
 def test_parts_are_all_inputs(shards: list[list[int]], largest: int, asked: list[int]) -> None:
     parts = Parts([deque(shard) for shard in shards], largest)
     order = [number % len(shards) for number in asked] + [0] * 120
-    taken = [parts.take(number) for number in order]
+    taken = [parts.take(number, busy=False) for number in order]
 
     assert all(len(part) <= largest for part in taken)
     assert sorted(one for part in taken for one in part) == sorted(one for shard in shards for one in shard)
@@ -36,7 +36,8 @@ def test_parts_are_all_inputs(shards: list[list[int]], largest: int, asked: list
 def test_own_inputs_come_first_and_parts_get_smaller() -> None:
     parts = Parts([deque(range(24)), deque(range(100, 106))], 12)
 
-    assert [len(parts.take(1)) for _ in range(6)] == [1] * 6
-    assert parts.take(0) == [0, 1, 2, 3]
-    assert parts.take(1) == [23, 22, 21, 20]
-    assert parts.take(0) == [4, 5, 6]
+    assert [len(parts.take(1, busy=True)) for _ in range(6)] == [1] * 6
+    assert parts.take(0, busy=True) == [0, 1, 2, 3]
+    assert parts.take(1, busy=True) == []
+    assert parts.take(1, busy=False) == [23, 22, 21, 20]
+    assert parts.take(0, busy=True) == [4, 5, 6]
