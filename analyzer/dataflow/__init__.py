@@ -4,12 +4,13 @@ from analyzer.dataflow.bound import join_bound
 from analyzer.dataflow.escape import kept_parameters
 from analyzer.dataflow.knowledge import Knowledge, make_knowledge
 from analyzer.dataflow.observe import Sight
-from analyzer.dataflow.shape import tested_name
+from analyzer.dataflow.shape import Anatomy, anatomy_of, tested_expression, tested_name
 from analyzer.dataflow.solver import Analysis, EntryState, analyse
 from analyzer.dataflow.summary import Case, Change, Effect, Guard, Summary, join_summaries
 
 __all__ = [
     "Analysis",
+    "Anatomy",
     "Case",
     "Change",
     "Effect",
@@ -19,9 +20,11 @@ __all__ = [
     "Sight",
     "Summary",
     "analyse",
+    "anatomy_of",
     "join_bound",
     "join_summaries",
     "kept_parameters",
     "make_knowledge",
+    "tested_expression",
     "tested_name",
 ]

@@ -1,9 +1,30 @@
 """What the shape of a function says by itself, before anything is run."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from analyzer.dataflow.liveness import live_in
 from analyzer.dataflow.values import Value
 from analyzer.ir import Binary, BlockId, Branch, Expr, Function, Jump, Name, Num, Stop, Switch, Unary, Unknown
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A function with what its text says by itself, to be asked for in several views.
+
+    live: for each block the names that it may still read; for `constants` and `stopping` see
+    `compared_constants` and `stopping_results`.
+    """
+
+    function: Function
+    live: tuple[frozenset[str], ...]
+    constants: frozenset[Value]
+    stopping: frozenset[str]
+
+
+def anatomy_of(function: Function) -> Anatomy:
+    """Return a function ready to be analysed."""
+    return Anatomy(function, live_in(function), compared_constants(function), stopping_results(function))
 
 
 def stopping_results(function: Function) -> frozenset[str]:
@@ -53,19 +74,23 @@ def _named(expression: Expr) -> Value | None:
     return None
 
 
-def tested_name(condition: Expr) -> tuple[str, bool]:
-    """Return the name that a condition tests, and whether the condition is true when the name is; "" for no name."""
+def tested_expression(condition: Expr) -> tuple[Expr, bool]:
+    """Return what a condition asks to be non-zero, and whether the condition is true when that is."""
     truth = True
     while True:
         match condition:
-            case Name(name):
-                return name, truth
             case Unary("!", operand) | Binary("==", operand, Num(0)):
                 condition, truth = operand, not truth
             case Binary("!=", operand, Num(0)):
                 condition = operand
             case _:
-                return "", truth
+                return condition, truth
+
+
+def tested_name(condition: Expr) -> tuple[str, bool]:
+    """Return the name that a condition tests, and whether the condition is true when the name is; "" for no name."""
+    expression, truth = tested_expression(condition)
+    return (expression.name, truth) if isinstance(expression, Name) else ("", truth)
 
 
 def _stops(function: Function, number: BlockId) -> bool:

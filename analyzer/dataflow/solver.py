@@ -5,9 +5,11 @@ postorder runs a block on each of its disjuncts and joins the results into the
 successors. When a block has more than `MAX_DISJUNCTS`, further ones are joined
 into one disjunct that is marked shaky: it keeps the analysis going, and no
 finding rests on it; `Analysis.lumped` says so where it concerned a page that the
-function had to give back. When the fixpoint stands, every block is run once more on
-its final disjuncts, and only then is anything reported, so that no finding
-comes from a state that was only passed through.
+function had to give back. Before it comes to that, in a block with `CROWDED` of them,
+pages that this function does not hold and the caller cannot name are forgotten. When
+the fixpoint stands, every block in which something
+may be worth a report is run once more on its final disjuncts, and only then is anything
+reported, so that no finding comes from a state that was only passed through.
 """
 
 import heapq
@@ -18,9 +20,9 @@ import msgspec
 
 from analyzer.dataflow.ambiguity import blur_ambiguous
 from analyzer.dataflow.knowledge import Knowledge
-from analyzer.dataflow.liveness import fields_in, live_in
+from analyzer.dataflow.liveness import fields_in
 from analyzer.dataflow.observe import Sight, receivers, unwind
-from analyzer.dataflow.shape import compared_constants
+from analyzer.dataflow.shape import Anatomy
 from analyzer.dataflow.state import ROUND, UNKNOWN, Object, State, Trail, join
 from analyzer.dataflow.summary import Case, Change, Effect, Guard, Path, Summary, merge_cases
 from analyzer.dataflow.transfer import Transfer, events_of, from_memory
@@ -35,7 +37,7 @@ from analyzer.dataflow.values import (
     root,
     show_value,
 )
-from analyzer.ir import Assign, Block, Branch, Call, Function, Jump, Return, Switch
+from analyzer.ir import Assign, Block, Branch, Call, Jump, Return, Switch
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
 MAX_DISJUNCTS = 28
@@ -90,19 +92,19 @@ class Analysis:
     lumped: bool = False
 
 
-def analyse(function: Function, knowledge: Knowledge, entries: tuple[EntryState, ...] = ()) -> Analysis:
+def analyse(anatomy: Anatomy, knowledge: Knowledge, entries: tuple[EntryState, ...] = ()) -> Analysis:
     """Run one function to its fixpoint; deterministic, never raises for odd code."""
-    return _Solver(function, knowledge, entries).run()
+    return _Solver(anatomy, knowledge, entries).run()
 
 
 class _Solver:
-    def __init__(self, function: Function, knowledge: Knowledge, entries: tuple[EntryState, ...]) -> None:
-        self.function = function
+    def __init__(self, anatomy: Anatomy, knowledge: Knowledge, entries: tuple[EntryState, ...]) -> None:
+        function = self.function = anatomy.function
         self.knowledge = knowledge
         self.entries = entries
-        self.transfer = Transfer(function, knowledge)
-        self.live = live_in(function)
-        self.constants = compared_constants(function)
+        self.transfer = Transfer(anatomy, knowledge)
+        self.live = anatomy.live
+        self.constants = anatomy.constants
         self.inputs: list[dict[object, State]] = [{} for _ in function.blocks]
         self.taken = tuple(facet.held for facet in knowledge.facets)
         self.heads = frozenset(function.loop_heads)
@@ -110,6 +112,8 @@ class _Solver:
         self.pending: dict[int, tuple[int, object]] = {}
         self.waiting: set[tuple[int, object]] = set()
         self.serial = 0
+        self.silent: set[tuple[int, object]] = set()
+        """Disjuncts on which their block met nothing to report, the last time that it was run."""
         self.bounded = False
         self.lumped = False
         self.tested: dict[tuple[int, int], frozenset[object]] = {}
@@ -128,13 +132,19 @@ class _Solver:
             _, serial = heapq.heappop(self.work)
             number, key = self.pending.pop(serial)
             self.waiting.discard((number, key))
+            told = self.transfer.tells
             self._run_block(number, self.inputs[number][key].copy())
+            self.silent.discard((number, key))
+            if self.transfer.tells == told:
+                self.silent.add((number, key))
         sights: list[Sight] = []
         if not self.bounded:
             self.transfer.report = sights.append
             for number, states in enumerate(self.inputs):
-                for state in states.values():
-                    self._run_block(number, state.copy(), final=True)
+                returns = isinstance(self.function.blocks[number].terminator, Return)
+                for key, state in states.items():
+                    if returns or (number, key) not in self.silent:
+                        self._run_block(number, state.copy(), final=True)
             sights += self._judge_exits()
         summary = self._summarise()
         return Analysis(summary, sights, self.bounded, self.lumped)
@@ -260,8 +270,7 @@ class _Solver:
         elif isinstance(terminator, Branch):
             value = self.transfer.value(state, terminator.condition)
             self.transfer.at = terminator.at
-            if final:
-                self._watch_test(state, value)
+            self._watch_test(state, value)
             self._compare(state, value)
             self.transfer.doubt(state, value)
             self.transfer.follow(state, terminator.condition)
@@ -339,7 +348,10 @@ class _Solver:
             value = value[2]
         elif value[0] == "o" and value[1] in ("==", "!=") and value[3] == ("c", 0):
             value = value[2]
-        if value[0] != "r" or self.transfer.report is None or state.shaky:
+        if value[0] != "r":
+            return
+        self.transfer.tells += 1
+        if self.transfer.report is None or state.shaky:
             return
         mask = state.mask(value)
         possible = self._result_mask(value)
@@ -412,7 +424,7 @@ class _Solver:
         )
 
     def _writes(self, state: State, touched: set[Path]) -> tuple[tuple[Path, int | None], ...]:
-        """Return what was stored at what parameters point to, in flags there, and over the names of touched pages."""
+        """Return what was stored at what parameters point to, and over the names of pages that were touched."""
         found: list[tuple[Path, int | None]] = []
         for (base, key), value in state.heap.items():
             prefix = self._initial_path(base)
@@ -420,8 +432,7 @@ class _Solver:
                 continue
             path = (*prefix, key)
             number = int(value[1]) if value[0] == "c" else state.truth(value)
-            tells = number is not None and (key == "*" or number in (0, 1))
-            if (path in touched or tells) and _expressible(path):
+            if (path in touched or (key == "*" and number is not None)) and _expressible(path):
                 found.append((path, number))
         return tuple(sorted(found, key=repr))
 

@@ -39,8 +39,8 @@ _BITS = ("&", "0 or &")
 """Operators of facts about bits: a bit of the mask is set or not; one is set unless the value is zero."""
 
 
-_TRUTHS = frozenset({"!", "==", "!=", "<", "<=", ">", ">="})
-"""Operators whose result is 0 or 1."""
+_TRUTHS = frozenset({"!", "==", "!="})
+"""Operators whose result is 0 or 1, and is known where their operands are."""
 
 
 class Trail(NamedTuple):
@@ -79,7 +79,7 @@ class Object(NamedTuple):
         """
         if root(value)[0] in ("p", "g", "G"):
             return (value, self.states, self.acquired, self.escaped, self.first)
-        brought = tuple(met and met[1] == taken for met, taken in zip(self.first, held, strict=False))
+        brought = tuple(met and met[1] == taken for met, taken in zip(self.first, held, strict=True))
         return (value, self.states, self.acquired, self.escaped, brought)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from analyzer.dataflow.knowledge import Knowledge
 from analyzer.dataflow.observe import Sight, receivers, unwind
-from analyzer.dataflow.shape import stopping_results
+from analyzer.dataflow.shape import Anatomy
 from analyzer.dataflow.state import ROUND, UNKNOWN, Object, State, Trail
 from analyzer.dataflow.summary import Case, Effect, Summary
 from analyzer.dataflow.values import (
@@ -38,7 +38,6 @@ from analyzer.ir import (
     Deref,
     Expr,
     Field,
-    Function,
     Havoc,
     Index,
     Instruction,
@@ -58,11 +57,13 @@ _COMMUTATIVE = frozenset({"==", "!=", "&", "|", "+", "*", "^"})
 class Transfer:
     """Runs instructions of one function; `report` is None while the fixpoint is sought."""
 
-    def __init__(self, function: Function, knowledge: Knowledge) -> None:
+    def __init__(self, anatomy: Anatomy, knowledge: Knowledge) -> None:
         """Bind a function to what is known about the rest of the world."""
-        self.function = function
+        function = self.function = anatomy.function
         self.knowledge = knowledge
         self.report: Report | None = None
+        self.tells = 0
+        """How often something was met so far that may be worth a report."""
         self.parameters = {p.name: i for i, p in enumerate(function.parameters)}
         self.locals = frozenset(function.locals)
         self.blank = (None,) * len(knowledge.facets)
@@ -72,7 +73,7 @@ class Transfer:
         """Pages whose last name went while they were tracked: a loop that collects does that on purpose."""
         self.released: set[tuple[Value, int]] = set()
         """(page, facet) for every obligation that was met somewhere in this function."""
-        self.stopping = stopping_results(function)
+        self.stopping = anatomy.stopping
         self.undecided: dict[int, set[Value]] = {}
         """Calls whose cases do different things, and to which pages: what they wrote may tell which case it was."""
         self.watched: frozenset[Value] = frozenset()
@@ -204,7 +205,10 @@ class Transfer:
 
     def _watch_uses(self, state: State, expressions: tuple[Expr, ...]) -> None:
         """See the reads and writes of fields of pages that are in a state in which any use is an event."""
-        if self.report is None or not self.knowledge.uses or not state.objects:
+        if not self.knowledge.uses or not state.objects:
+            return
+        self.tells += 1
+        if self.report is None:
             return
         stack = list(expressions)
         while stack:
@@ -301,6 +305,7 @@ class Transfer:
 
     def _lost(self, state: State, value: Value, item: Object) -> None:
         self.lost.add(value)
+        self.tells += 1
         if self.report is not None and item.acquired and not state.shaky:
             self._sight("lost", "", state, value, item, facet_bits=item.acquired)
 
@@ -377,6 +382,7 @@ class Transfer:
 
     def _see(self, state: State, event: str, value: Value, facet: str, callee: str = "") -> None:
         """Report that an event meets a page, before it changes anything."""
+        self.tells += 1
         if self.report is not None and not state.shaky:
             self._sight("event", event, state, value, self.object(state, value), facet=facet, callee=callee)
 
@@ -540,8 +546,11 @@ class Transfer:
     def doubt(self, state: State, condition: Value) -> None:
         """Give up pages that a call left in one of several ways, where a condition asks for what the call wrote.
 
-        What is in memory after the call is not followed case by case.
+        What is in memory after the call is not followed case by case. Under-approximates: any value that the call wrote
+        may be the answer, when it is asked whether it is zero or equal to something.
         """
+        if condition[0] == "o" and condition[1] not in ("!", "==", "!="):
+            return
         asked = {p[1] for p in parts(condition) if p[0] == "u" and p[1] in self.undecided} if self.undecided else ()
         if not asked or not state.mask(condition) & ZERO or state.mask(condition) == ZERO:
             return
@@ -645,6 +654,8 @@ class Transfer:
             ):  # an out parameter: the argument's target now holds it
                 self.retire(state, value)
                 self.store(state, self._out_address(state, call, int(value[2])), value)
+        if not call.used:
+            self.tells += 1
         if self.report is not None and not call.used:
             arguments = [self.value(state, a) for a in call.arguments]
             for event, value in matched:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analyzer.dataflow import Case, Summary, analyse, join_summaries, make_knowledge
+from analyzer.dataflow import Case, Summary, analyse, anatomy_of, join_summaries, make_knowledge
 from analyzer.driver.analysis import open_analysis
 from analyzer.driver.fileanalysis import functions_of, idioms_of, lower_file
 from analyzer.driver.options import Options
@@ -287,7 +287,9 @@ class _Builder:
                 found = []
                 for item in lowered.definitions[name]:
                     try:
-                        found += [analyse(f, knowledge, ()).summary for f in functions_of(lowered, item, idioms)]
+                        found += [
+                            analyse(anatomy_of(f), knowledge).summary for f in functions_of(lowered, item, idioms)
+                        ]
                     except (AnalyzerError, RecursionError):
                         found.append(Summary(name, path, opaque=True))
                 summary = join_summaries(name, found)

@@ -13,7 +13,7 @@ import msgspec
 from analyzer.cfg import build_cfg
 from analyzer.checks import ask_rules
 from analyzer.checks.certainty import POINTS, certain_sights, settled_variables
-from analyzer.dataflow import analyse, make_knowledge
+from analyzer.dataflow import analyse, anatomy_of, make_knowledge
 from analyzer.driver.comparing import FileChange, FileImage, compare_findings
 from analyzer.driver.fileanalysis import Setting, ViewSetting, idioms_of, view_settings
 from analyzer.driver.fixpoint import Knobs
@@ -167,7 +167,7 @@ class _Findings:
         for view in self.views:
             knowledge = make_knowledge(view.model)
             for function in variants:
-                analysis = analyse(function, knowledge)
+                analysis = analyse(anatomy_of(function), knowledge)
                 if analysis.bounded:
                     return False
                 for variable in settled_variables(function, knowledge, Setting.contract_facet):

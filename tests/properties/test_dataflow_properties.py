@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.cfg import build_cfg
-from analyzer.dataflow import Analysis, analyse, make_knowledge
+from analyzer.dataflow import Analysis, analyse, anatomy_of, make_knowledge
 from analyzer.dataflow.state import Object, State, join
 from analyzer.dataflow.values import Value
 from analyzer.driver.fileanalysis import idioms_of
@@ -151,7 +151,7 @@ SOUPS = st.lists(st.recursive(SIMPLE, _compound, max_leaves=8), max_size=8).map(
 def _analyse(text: str) -> list[Analysis]:
     source = SourceText("soup.c", text.encode())
     return [
-        analyse(build_cfg(parsed, source.path, IDIOMS), KNOWLEDGE)
+        analyse(anatomy_of(build_cfg(parsed, source.path, IDIOMS)), KNOWLEDGE)
         for function in outline(source).functions
         for parsed in parse_function(source, function)
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.cfg import build_cfg
-from analyzer.dataflow import Analysis, analyse, make_knowledge
+from analyzer.dataflow import Analysis, analyse, anatomy_of, make_knowledge
 from analyzer.driver.fileanalysis import idioms_of
 from analyzer.rulespec import load_model
 from analyzer.source import SourceText
@@ -37,7 +37,7 @@ def own_pages(count: int) -> str:
 def analysis_of(text: str) -> Analysis:
     source = SourceText("demo.c", text.encode())
     parsed = parse_function(source, outline(source).functions[0])
-    return analyse(build_cfg(parsed[0], "demo.c", idioms_of(MODEL)), KNOWLEDGE)
+    return analyse(anatomy_of(build_cfg(parsed[0], "demo.c", idioms_of(MODEL))), KNOWLEDGE)
 
 
 @pytest.mark.parametrize(

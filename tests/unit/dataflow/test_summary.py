@@ -1,7 +1,7 @@
 """Summaries: what a caller is told of a function, seen through the callers' findings and the cases themselves."""
 
 from analyzer.cfg import build_cfg
-from analyzer.dataflow import Summary, analyse, join_summaries, make_knowledge
+from analyzer.dataflow import Summary, analyse, anatomy_of, join_summaries, make_knowledge
 from analyzer.dataflow.summary import MAX_CASES, Case, Change, Effect, merge_cases
 from analyzer.driver.fileanalysis import idioms_of
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO, load_model
@@ -17,7 +17,7 @@ def summarise(text: str) -> Summary:
     """Return the summary of the one function of a text."""
     source = SourceText("demo.c", text.encode())
     parsed = parse_function(source, outline(source).functions[0])
-    return analyse(build_cfg(parsed[0], "demo.c", idioms_of(MODEL)), KNOWLEDGE).summary
+    return analyse(anatomy_of(build_cfg(parsed[0], "demo.c", idioms_of(MODEL))), KNOWLEDGE).summary
 
 
 def lock_by_result(summary: Summary, path: tuple[object, ...]) -> dict[int, str | None]:
