@@ -1,52 +1,94 @@
-"""Questions about sleeping for the lock of a page where nothing may sleep.
+"""Questions about sleeping for a page where nothing may sleep.
 
 A section begins with a spinlock, a page table lock, RCU, or with preemption or
-interrupts off. What holds at a call is found forwards over all paths: only a
+interrupts off. What is open at a call is found forwards over all paths: only a
 section that is open on every path counts (a must analysis; Kildall 1973).
 
 Under-approximates: a section that the caller opened, one that a function opens
-for its caller, and locks whose result tells whether they were taken (spin_trylock)
-are not seen. A section is taken to be closed by a call that gets the lock or what
-it lies in (not what is only read from there), and by any function of this file that
-closes sections of the kind.
+for its caller, locks whose result tells whether they were taken (spin_trylock), and
+look-ups that only sleep with a flag are not seen. A section is taken to be closed by
+a call that gets the lock or what it lies in (not what is only read from there), by a
+function of this file that closes sections of the kind, itself or in what it calls,
+and by any other whose name says that it unlocks something.
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 
 from analyzer.checks.shape import FileShape, callee_name, calls_of, names_in
-from analyzer.dataflow import tested_name
+from analyzer.dataflow import tested_expression
 from analyzer.findings import Finding
-from analyzer.ir import Assign, Branch, Call, Deref, Field, Function, Index, Jump, Name, Unknown, show, successors
-from analyzer.rulespec.protocol import AtomicSection, AtomicWords
+from analyzer.ir import Addr, Assign, Branch, Call, Deref, Field, Function, Index, Jump, Name, Unknown, show, successors
+from analyzer.rulespec.protocol import AtomicSection, AtomicWords, load_protocol
 
 Section = tuple[int, str]
-"""A section that is open: the number of its kind, and its lock in C's words ("" where there is none)."""
+"""A section that is open: the number of its kind, and its lock in C's words, or the call that opened it."""
 
 Open = Mapping[Section, frozenset[str]]
-"""The sections that are open, each with the names that it has to do with."""
+"""The sections that are open, each with the names and places that may lead to its lock."""
+
+
+def sleeping_callers(callees: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Return the functions of a file that open a section and call one of the file that may sleep for a page.
+
+    callees: the names that each function's text calls. One level of calls only.
+    """
+    words = load_protocol().atomic
+    enter = frozenset[str]().union(*(kind.enter for kind in words.sections))
+    sleeping = frozenset(name for name, called in callees.items() if called & words.sleeps)
+    return frozenset(name for name, called in callees.items() if called & enter and called & sleeping)
 
 
 def atomic_findings(shape: FileShape) -> Iterator[Finding]:
     """Yield the calls that sleep for a page where a section is open."""
-    walks = _Walks(shape)
+    walk = _Walk(shape)
     for function in shape.variants():
-        if any(walks.opened_by(callee_name(call)) is not None for _, call in calls_of(function)):
-            for call, lock in walks.sleeping_calls(function):
-                subject = show(call.arguments[0]) if call.arguments else callee_name(call)
-                yield from shape.finding("page-lock-in-atomic", call.at, function.name, subject, lock=lock)
+        if any(walk.opened_by(callee_name(call)) is not None for _, call in calls_of(function)):
+            for call, lock in walk.sleeping_calls(function):
+                yield from shape.finding(
+                    "page-lock-in-atomic", call.at, function.name, walk.page_of(call), lock=_readable(lock, "a lock")
+                )
 
 
-@dataclass(frozen=True)
-class _Walks:
+class _Walk:
     """Walks over the functions of one file."""
 
-    shape: FileShape
+    def __init__(self, shape: FileShape) -> None:
+        self.shape = shape
+        self.words: AtomicWords = shape.protocol.atomic
 
-    @property
-    def words(self) -> AtomicWords:
-        return self.shape.protocol.atomic
+    @cached_property
+    def _sleeping(self) -> Mapping[str, int]:
+        """Return the functions that sleep for a page, with the position of the page among the arguments, or -1."""
+        found = dict.fromkeys(self.words.sleeps, -1)
+        for event in self.shape.model.events:
+            if event.name in self.words.events and not event.conditional:
+                found |= {p.callee: min(p.subject_positions, default=-1) for p in event.calls if not p.indirect}
+        return found
+
+    @cached_property
+    def _harmless(self) -> frozenset[str]:
+        """Return the functions that leave sections as they are, whatever they are given."""
+        pages = self.shape.callees_of("unlock") | {p.callee for p in self.shape.model.same}
+        return self.words.neutral | pages
+
+    @cached_property
+    def _closers(self) -> Mapping[str, frozenset[int]]:
+        """Return the kinds of sections that functions of this file close, themselves or in what they call."""
+        callees = self.shape.callees
+        found = {name: self._closed_by_name(called) for name, called in callees.items()}
+        changed = True
+        while changed:
+            changed = False
+            for name, called in callees.items():
+                more = found[name].union(*(found[other] for other in called if other in found))
+                changed = changed or more != found[name]
+                found[name] = more
+        return found
+
+    def _closed_by_name(self, called: frozenset[str]) -> frozenset[int]:
+        return frozenset(i for i, kind in enumerate(self.words.sections) if called & kind.leave)
 
     def opened_by(self, name: str) -> tuple[int, AtomicSection] | None:
         """Return the kind of section that a function opens."""
@@ -58,9 +100,14 @@ class _Walks:
             state = opened
             for instruction in function.blocks[number].instructions:
                 if isinstance(instruction, Call) and state and self._sleeps(instruction):
-                    kind, lock = min(state)
-                    yield instruction, lock or self.words.sections[kind].noun
+                    yield instruction, min(state)[1]
                 state = self._after(state, instruction)
+
+    def page_of(self, call: Call) -> str:
+        """Return the words for the page that a call sleeps for."""
+        position = self._sleeping.get(callee_name(call), 0)
+        page = show(call.arguments[position]) if 0 <= position < len(call.arguments) else ""
+        return _readable(page, "a page")
 
     def _entries(self, function: Function) -> dict[int, Open]:
         """Return what is open on every path to each block that can be reached."""
@@ -69,14 +116,14 @@ class _Walks:
         while waiting:
             number = waiting.popleft()
             block = function.blocks[number]
-            state: Open = dict(entries[number])
+            state = entries[number]
             for instruction in block.instructions:
                 state = self._after(state, instruction)
             for target in successors(block.terminator):
                 arriving = _tested(state, block.terminator, target)
                 known = entries.get(target)
                 joined = arriving if known is None else _join(known, arriving)
-                if known is None or joined.keys() != known.keys():
+                if joined != known:
                     entries[target] = joined
                     waiting.append(target)
         return entries
@@ -84,78 +131,88 @@ class _Walks:
     def _after(self, state: Open, instruction: object) -> Open:
         if isinstance(instruction, Unknown):
             return {}
-        if isinstance(instruction, Assign) and state:
+        if isinstance(instruction, Assign):
             return _renamed(state, instruction)
         return self._after_call(state, instruction) if isinstance(instruction, Call) else state
 
     def _after_call(self, state: Open, call: Call) -> Open:
-        name = callee_name(call)
-        opened = self.opened_by(name)
+        opened = self.opened_by(callee_name(call))
         if opened is not None:
-            kind, section = opened
-            named = call.arguments[section.lock] if 0 <= section.lock < len(call.arguments) else None
-            lock = show(named) if named is not None else ""
-            return {**state, (kind, lock): names_in(named) | {call.result}}
-        if not state or name in self.words.neutral:
+            return {**state, **_section(call, *opened)}
+        if not state or callee_name(call) in self._harmless:
             return state
-        passed = frozenset[str]().union(
+        kinds = self._closed_by(callee_name(call))
+        given = frozenset(show(argument) for argument in call.arguments)
+        if kinds:
+            exact = {kind for kind, lock in state if lock in given}
+            return {
+                (kind, lock): names
+                for (kind, lock), names in state.items()
+                if kind not in kinds or (kind in exact and lock not in given)
+            }
+        given |= frozenset[str]().union(
             *(names_in(a) for a in call.arguments if not isinstance(a, Field | Deref | Index))
         )
-        closing = {i for i, kind in enumerate(self.words.sections) if name in kind.leave or self._closes(name, i)}
-        locks = {show(argument) for argument in call.arguments}
-        exact = {(kind, lock) for kind, lock in state if kind in closing and lock and lock in locks}
-        if exact:
-            return {key: names for key, names in state.items() if key not in exact}
-        return {
-            (kind, lock): names
-            for (kind, lock), names in state.items()
-            if kind not in closing and (not lock or not names & passed)
-        }
+        return {section: names for section, names in state.items() if section[1] not in given and not names & given}
 
-    def _closes(self, name: str, kind: int) -> bool:
-        """Tell whether a function of this file has a call that closes sections of a kind, or is named like one."""
-        leave = self.words.sections[kind].leave
-        own = self.shape.functions.get(name, ())
-        return self.words.leave_word in name or any(callee_name(c) in leave for f in own for _, c in calls_of(f))
+    def _closed_by(self, name: str) -> frozenset[int]:
+        """Return the kinds of sections that a call of a function closes."""
+        own = self._closed_by_name(frozenset({name})) | self._closers.get(name, frozenset())
+        if not own and self.words.leave_word in name:
+            return frozenset(range(len(self.words.sections)))
+        return own
 
     def _sleeps(self, call: Call) -> bool:
-        """Tell whether a call sleeps for a page, or does so at once in a function of this file."""
+        """Tell whether a call sleeps for a page, or of a function of this file that does so before any other call."""
         name = callee_name(call)
-        return name in self.words.sleeps or any(map(self._begins_with_sleep, self.shape.functions.get(name, ())))
+        return name in self._sleeping or any(map(self._begins_with_sleep, self.shape.functions.get(name, ())))
 
     def _begins_with_sleep(self, function: Function) -> bool:
         number, seen = 0, set[int]()
         while number not in seen:
             seen.add(number)
             block = function.blocks[number]
-            for instruction in block.instructions:
-                if isinstance(instruction, Call):
-                    if callee_name(instruction) in self.words.sleeps:
-                        return True
-                    if any(callee_name(instruction) in kind.leave for kind in self.words.sections):
-                        return False
-            if not isinstance(block.terminator, Jump):
-                return False
+            calls = [i for i in block.instructions if isinstance(i, Call) and callee_name(i) not in self._harmless]
+            if calls or not isinstance(block.terminator, Jump):
+                return bool(calls) and callee_name(calls[0]) in self._sleeping
             number = block.terminator.to
         return False
 
 
+def _section(call: Call, kind: int, section: AtomicSection) -> dict[Section, frozenset[str]]:
+    """Return the section that a call opens."""
+    locked = call.arguments[section.lock] if 0 <= section.lock < len(call.arguments) else None
+    left = frozenset[str]().union(*(names_in(a) for a in call.arguments if isinstance(a, Addr) and locked is None))
+    lock = show(locked) if locked is not None else f"{callee_name(call)}()"
+    return {(kind, lock): names_in(locked) | left | {call.result}}
+
+
 def _renamed(state: Open, assign: Assign) -> Open:
-    """Return the sections with the name that now holds one's lock too."""
-    if not isinstance(assign.target, Name) or not isinstance(assign.value, Name):
+    """Return the sections with the name or place that now leads to the lock of one too."""
+    source, target = show(assign.value), assign.target
+    if not any(source in names or source == lock for (_, lock), names in state.items()):
         return state
-    source, target = assign.value.name, assign.target.name
-    return {key: names | {target} if source in names else names for key, names in state.items()}
+    more = names_in(target) | {show(target)}
+    return {
+        (k, lock): names | more if source in names or source == lock else names for (k, lock), names in state.items()
+    }
 
 
 def _tested(state: Open, terminator: object, target: int) -> Open:
     """Return what is open behind a branch: a section whose own result is NULL was not opened."""
-    if not isinstance(terminator, Branch) or terminator.true == terminator.false:
+    if not state or not isinstance(terminator, Branch) or terminator.true == terminator.false:
         return state
-    name, truth = tested_name(terminator.condition)
+    expression, truth = tested_expression(terminator.condition)
     failed = terminator.false if truth else terminator.true
-    return {key: names for key, names in state.items() if not (name in names and target == failed)}
+    if target != failed or not isinstance(expression, Name | Field):
+        return state
+    return {section: names for section, names in state.items() if show(expression) not in names}
 
 
 def _join(left: Open, right: Open) -> Open:
-    return {key: left[key] | right[key] for key in left.keys() & right.keys()}
+    return {section: left[section] | right[section] for section in left.keys() & right.keys()}
+
+
+def _readable(text: str, otherwise: str) -> str:
+    """Return C's words, or other ones when they are about a temporary or missing."""
+    return otherwise if "%" in text or not text else text

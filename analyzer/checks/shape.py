@@ -35,11 +35,13 @@ from analyzer.source import SourceText
 class FileShape:
     """One file as the questions see it.
 
-    functions: every variant of the functions that may matter, by name; bindings: those of this file.
+    functions: every variant of the functions that may matter, by name; callees: the names that each function and macro
+    calls, whether it may matter or not; bindings: those of this file.
     """
 
     source: SourceText
     functions: Mapping[str, tuple[Function, ...]]
+    callees: Mapping[str, frozenset[str]]
     bindings: tuple[OperationBinding, ...]
     model: Model
     protocol: Protocol

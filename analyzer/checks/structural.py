@@ -40,14 +40,6 @@ def concerns_whole_file(bindings: tuple[OperationBinding, ...]) -> bool:
     return any(b.field in operations.isolate or (not b.struct and b.field in operations.migrate) for b in bindings)
 
 
-def sleeping_callers(callees: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Return the functions of a file that open a section and call one of the file that may sleep for a page."""
-    words = load_protocol().atomic
-    enter = frozenset[str]().union(*(kind.enter for kind in words.sections))
-    sleeping = frozenset(name for name, called in callees.items() if called & words.sleeps)
-    return frozenset(name for name, called in callees.items() if called & enter and called & sleeping)
-
-
 def structural_words() -> frozenset[str]:
     """Return the operations whose assignment makes a file's functions callbacks without a table's struct."""
     return load_protocol().operations.migrate
@@ -56,15 +48,16 @@ def structural_words() -> frozenset[str]:
 def structural_findings(
     source: SourceText,
     functions: Mapping[str, tuple[Function, ...]],
+    callees: Mapping[str, frozenset[str]],
     bindings: tuple[OperationBinding, ...],
     model: Model,
     rules: tuple[Rule, ...],
 ) -> tuple[Finding, ...]:
     """Return the findings of one file, sorted and without doubles.
 
-    `functions` are the lowered functions of the file, `model` is that of the tree. A rule that is not among
-    `rules` is not asked.
+    `functions` are the lowered functions of the file, `callees` the names that each function's text calls, lowered or
+    not; `model` is that of the tree. A rule that is not among `rules` is not asked.
     """
-    shape = FileShape(source, functions, bindings, model, load_protocol(), {rule.id: rule for rule in rules})
+    shape = FileShape(source, functions, callees, bindings, model, load_protocol(), {rule.id: rule for rule in rules})
     found = {finding for family in _FAMILIES for finding in family(shape)}
     return tuple(sorted(found, key=lambda f: f.sort_key))

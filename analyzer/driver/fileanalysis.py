@@ -19,18 +19,20 @@ import msgspec
 
 from analyzer.cfg import Idioms, build_cfg
 from analyzer.checks import Candidate, Suspicion, ask_rules, ask_suspicions
+from analyzer.checks.atomic import sleeping_callers
 from analyzer.checks.structural import (
     concerns_whole_file,
-    sleeping_callers,
     structural_callees,
     structural_findings,
     structural_words,
 )
 from analyzer.dataflow import (
+    Anatomy,
     EntryState,
     Knowledge,
     Summary,
     analyse,
+    anatomy_of,
     join_summaries,
     kept_parameters,
     make_knowledge,
@@ -193,7 +195,7 @@ class _Lowered:
     """Functions that call each other around, callees first."""
     functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
     pieces: dict[int, Piece] = field(default_factory=dict)
-    piece_functions: dict[int, tuple[Function, ...]] = field(default_factory=dict)
+    anatomies: dict[int, tuple[Anatomy, ...]] = field(default_factory=dict)
     bindings: dict[tuple[frozenset[str], ...], tuple[OperationBinding, ...]] = field(default_factory=dict)
 
     def is_shared(self, name: str) -> bool:
@@ -261,14 +263,14 @@ def _piece_of(lowered: _Lowered, item: FunctionText) -> Piece:
     return known
 
 
-def _piece_functions(lowered: _Lowered, item: FunctionText, idioms: Idioms) -> tuple[Function, ...]:
+def _anatomies(lowered: _Lowered, item: FunctionText, idioms: Idioms) -> tuple[Anatomy, ...]:
     """Return a function's variants with offsets in its piece; raise SyntaxFailure when it cannot be parsed at all."""
-    known = lowered.piece_functions.get(item.start)
+    known = lowered.anatomies.get(item.start)
     if known is None:
         piece = _piece_of(lowered, item)
         parsed = parse_function(piece.source, piece.item)
-        known = tuple(build_cfg(p, piece.source.path, idioms) for p in parsed)
-        lowered.piece_functions[item.start] = known
+        known = tuple(anatomy_of(build_cfg(p, piece.source.path, idioms)) for p in parsed)
+        lowered.anatomies[item.start] = known
     return known
 
 
@@ -443,7 +445,9 @@ class _FileAnalysis:
                     functions[name] = functions.get(name, ()) + functions_of(lowered, item, self.idioms)
                 except (AnalyzerError, RecursionError):
                     self._skip_function(item, "could not be parsed")
-        return structural_findings(lowered.source, functions, self.bindings, self.setting.model, self.setting.rules)
+        return structural_findings(
+            lowered.source, functions, lowered.callees, self.bindings, self.setting.model, self.setting.rules
+        )
 
     def _tables(self, first: bool) -> tuple[TableEntry, ...]:
         """Return what this view knows of the functions in tables here; the `first` view also names the others."""
@@ -588,21 +592,21 @@ class _FileAnalysis:
     def _analyse_item(self, item: FunctionText, callees: frozenset[str]) -> Known:
         opaque = Summary(item.name, self.job.path, opaque=True)
         try:
-            variants = _piece_functions(self.lowered, item, self.idioms)
+            variants = _anatomies(self.lowered, item, self.idioms)
         except AnalyzerError as error:
             return Known(opaque, skipped=(str(error),), analysed=False)
         except RecursionError:
             return Known(opaque, skipped=("nested too deeply",), analysed=False)
         self.asked, self.asked_keeps = set(), {}
         self.text = _piece_of(self.lowered, item).source.data.decode("latin-1")
-        analyses = [analyse(function, self.knowledge, self._entries(function)) for function in variants]
+        analyses = [analyse(one, self.knowledge, self._entries(one.function)) for one in variants]
         source, text = _piece_of(self.lowered, item).source, self.lowered.source.data[item.body : item.end]
         skipped = []
         if any(analysis.bounded for analysis in analyses):
             skipped.append("too many paths: the bound on steps was hit")
         elif any(analysis.lumped for analysis in analyses):
             skipped.append(IN_PART)
-        if unparsed := max((function.unparsed for function in variants), default=0):
+        if unparsed := max((one.function.unparsed for one in variants), default=0):
             skipped.append(f"{unparsed} statement(s) could not be parsed")
         if not item.is_macro and not text.rstrip().endswith(b"}"):
             skipped.append("the file ends within it")
@@ -713,8 +717,8 @@ class _FileAnalysis:
         passed: frozenset[tuple[str, int, int]] = frozenset()
         for item in self.lowered.definitions.get(name, ()):
             try:
-                for function in _piece_functions(self.lowered, item, self.idioms):
-                    more, further = kept_parameters(function, self.knowledge)
+                for one in _anatomies(self.lowered, item, self.idioms):
+                    more, further = kept_parameters(one.function, self.knowledge)
                     kept, passed = kept | more, passed | further
             except (AnalyzerError, RecursionError):
                 return None

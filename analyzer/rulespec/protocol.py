@@ -84,10 +84,9 @@ class ChainWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
 class AtomicSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One kind of section in which nothing may sleep: what opens and closes it, and which argument is its lock.
 
-    noun: what to call one without a lock; `lock` is -1 where no argument is one.
+    lock: -1 where the lock is what the call returns or leaves behind an address that it gets, or where there is none.
     """
 
-    noun: str
     enter: frozenset[str]
     leave: frozenset[str]
     lock: int = -1
@@ -96,9 +95,11 @@ class AtomicSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class AtomicWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """Functions that sleep for a page, and the sections in which they must not be called.
 
-    neutral: functions that get a lock and leave it as it was; leave_word: part of the names of those that close more.
+    events: events of the model whose calls sleep; sleeps: more that do; neutral: functions that may get a lock, or have
+    `leave_word` in their name, and leave sections as they are; a name with `leave_word` closes some section.
     """
 
+    events: frozenset[str]
     sleeps: frozenset[str]
     neutral: frozenset[str]
     leave_word: str
