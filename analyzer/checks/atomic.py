@@ -29,15 +29,18 @@ Open = Mapping[Section, frozenset[str]]
 """The sections that are open, each with the names and places that may lead to its lock."""
 
 
-def sleeping_callers(callees: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Return the functions of a file that open a section and call one of the file that may sleep for a page.
+def sleeping_functions(callees: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Return the functions of a file that open a section and may sleep for a page, with those that do it for them.
 
     callees: the names that each function's text calls. One level of calls only.
     """
     words = load_protocol().atomic
     enter = frozenset[str]().union(*(kind.enter for kind in words.sections))
     sleeping = frozenset(name for name, called in callees.items() if called & words.sleeps)
-    return frozenset(name for name, called in callees.items() if called & enter and called & sleeping)
+    found = frozenset(
+        name for name, called in callees.items() if called & enter and (name in sleeping or called & sleeping)
+    )
+    return found | frozenset[str]().union(*(callees[name] & sleeping for name in found))
 
 
 def atomic_findings(shape: FileShape) -> Iterator[Finding]:

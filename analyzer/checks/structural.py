@@ -31,7 +31,7 @@ _FAMILIES = (
 def structural_callees() -> frozenset[str]:
     """Return the callees that make a function worth lowering for the questions here, beside the model's names."""
     protocol = load_protocol()
-    return protocol.flags.nonatomic | protocol.lists.put_back | protocol.lists.pages | protocol.atomic.sleeps
+    return protocol.flags.nonatomic | protocol.lists.put_back | protocol.lists.pages
 
 
 def concerns_whole_file(bindings: tuple[OperationBinding, ...]) -> bool:

@@ -19,7 +19,7 @@ import msgspec
 
 from analyzer.cfg import Idioms, build_cfg
 from analyzer.checks import Candidate, Suspicion, ask_rules, ask_suspicions
-from analyzer.checks.atomic import sleeping_callers
+from analyzer.checks.atomic import sleeping_functions
 from analyzer.checks.structural import (
     concerns_whole_file,
     structural_callees,
@@ -435,7 +435,7 @@ class _FileAnalysis:
         lowered, words = self.lowered, structural_callees()
         functions: dict[str, tuple[Function, ...]] = {}
         words |= self.job.hits
-        bound = {binding.function for binding in self.bindings} | sleeping_callers(lowered.callees)
+        bound = {binding.function for binding in self.bindings} | sleeping_functions(lowered.callees)
         whole = concerns_whole_file(self.bindings)
         for name, items in lowered.definitions.items():
             if not (whole or name in words or name in bound or lowered.callees[name] & words):
