@@ -56,3 +56,18 @@ def test_a_doubtful_finding_about_a_variable_that_the_change_brings_stays_doubtf
     (new,) = compare_findings([], [doubtful], change)
 
     assert (new.status, new.confidence) == (Status.NEW, Confidence.LOW)
+
+
+def test_braces_that_come_and_go_leave_a_line_as_it_was() -> None:
+    before = b"\tif (a) {\n\t\tb();\n\t\tc();\n\t} else {\n\t\td();\n\t}\n"
+    after = b"\tif (a)\n\t\tc();\n\telse\n\t\td();\n"
+    change = FileChange(FileImage("mm/demo.c", before), FileImage("mm/demo.c", after))
+
+    assert change.line_after == {1: 1, 3: 2, 4: 3, 5: 4}
+
+
+def test_another_indentation_is_another_line() -> None:
+    before, after = b"\ta();\n\tif (b)\n\t\treturn;\n", b"\tif (b) {\n\t\ta();\n\t\treturn;\n\t}\n"
+    change = FileChange(FileImage("mm/demo.c", before), FileImage("mm/demo.c", after))
+
+    assert change.line_after == {2: 1, 3: 3}
