@@ -47,7 +47,7 @@ def atomic_findings(shape: FileShape) -> Iterator[Finding]:
     """Yield the calls that sleep for a page where a section is open."""
     walk = _Walk(shape)
     for function in shape.variants():
-        if any(walk.opened_by(callee_name(call)) is not None for _, call in calls_of(function)):
+        if any(callee_name(call) in walk.opening for _, call in calls_of(function)):
             for call, lock in walk.sleeping_calls(function):
                 yield from shape.finding(
                     "page-lock-in-atomic", call.at, function.name, walk.page_of(call), lock=_readable(lock, "a lock")
@@ -60,6 +60,11 @@ class _Walk:
     def __init__(self, shape: FileShape) -> None:
         self.shape = shape
         self.words: AtomicWords = shape.protocol.atomic
+
+    @cached_property
+    def opening(self) -> Mapping[str, tuple[int, AtomicSection]]:
+        """Return the functions that open a section, and of which kind."""
+        return {name: (i, kind) for i, kind in enumerate(self.words.sections) for name in kind.enter}
 
     @cached_property
     def _sleeping(self) -> Mapping[str, int]:
@@ -92,10 +97,6 @@ class _Walk:
 
     def _closed_by_name(self, called: frozenset[str]) -> frozenset[int]:
         return frozenset(i for i, kind in enumerate(self.words.sections) if called & kind.leave)
-
-    def opened_by(self, name: str) -> tuple[int, AtomicSection] | None:
-        """Return the kind of section that a function opens."""
-        return next(((i, kind) for i, kind in enumerate(self.words.sections) if name in kind.enter), None)
 
     def sleeping_calls(self, function: Function) -> Iterator[tuple[Call, str]]:
         """Yield the calls that sleep in an open section, with the words for its lock."""
@@ -139,7 +140,7 @@ class _Walk:
         return self._after_call(state, instruction) if isinstance(instruction, Call) else state
 
     def _after_call(self, state: Open, call: Call) -> Open:
-        opened = self.opened_by(callee_name(call))
+        opened = self.opening.get(callee_name(call))
         if opened is not None:
             return {**state, **_section(call, *opened)}
         if not state or callee_name(call) in self._harmless:

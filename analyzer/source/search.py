@@ -106,6 +106,7 @@ def is_binary(data: bytes) -> bool:
 def look_at_files(tree: Tree, paths: Iterable[str], texts: Iterable[str], names: Iterable[str]) -> Iterator[Look]:
     """Yield what files hold of some texts and names, in one reading; those with nothing to tell are left out."""
     wanted = [text.encode("utf-8") for text in texts]
+    automaton = _automaton(wanted) if wanted else None
     search = NameSearch(names)
     for path in paths:
         try:
@@ -115,7 +116,7 @@ def look_at_files(tree: Tree, paths: Iterable[str], texts: Iterable[str], names:
             continue
         look = Look(
             path,
-            any(text in data for text in wanted),
+            automaton is not None and bool(automaton.find_matches_as_indexes(data)),
             search.names_in(data),
             BINARY if is_binary(data) else "",
         )
