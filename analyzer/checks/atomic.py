@@ -19,7 +19,23 @@ from functools import cached_property
 from analyzer.checks.shape import FileShape, callee_name, calls_of, names_in
 from analyzer.dataflow import tested_expression
 from analyzer.findings import Finding
-from analyzer.ir import Addr, Assign, Branch, Call, Deref, Field, Function, Index, Jump, Name, Unknown, show, successors
+from analyzer.ir import (
+    Addr,
+    Assign,
+    Branch,
+    Call,
+    Deref,
+    Field,
+    Function,
+    Index,
+    Instruction,
+    Jump,
+    Name,
+    Terminator,
+    Unknown,
+    show,
+    successors,
+)
 from analyzer.rulespec.protocol import AtomicSection, AtomicWords, load_protocol
 
 Section = tuple[int, str]
@@ -35,10 +51,10 @@ def sleeping_functions(callees: Mapping[str, frozenset[str]]) -> frozenset[str]:
     callees: the names that each function's text calls. One level of calls only.
     """
     words = load_protocol().atomic
-    enter = frozenset[str]().union(*(kind.enter for kind in words.sections))
+    opening = _opening(words).keys()
     sleeping = frozenset(name for name, called in callees.items() if called & words.sleeps)
     found = frozenset(
-        name for name, called in callees.items() if called & enter and (name in sleeping or called & sleeping)
+        name for name, called in callees.items() if called & opening and (name in sleeping or called & sleeping)
     )
     return found | frozenset[str]().union(*(callees[name] & sleeping for name in found))
 
@@ -59,12 +75,8 @@ class _Walk:
 
     def __init__(self, shape: FileShape) -> None:
         self.shape = shape
-        self.words: AtomicWords = shape.protocol.atomic
-
-    @cached_property
-    def opening(self) -> Mapping[str, tuple[int, AtomicSection]]:
-        """Return the functions that open a section, and of which kind."""
-        return {name: (i, kind) for i, kind in enumerate(self.words.sections) for name in kind.enter}
+        self.words = shape.protocol.atomic
+        self.opening = _opening(self.words)
 
     @cached_property
     def _sleeping(self) -> Mapping[str, int]:
@@ -132,7 +144,7 @@ class _Walk:
                     waiting.append(target)
         return entries
 
-    def _after(self, state: Open, instruction: object) -> Open:
+    def _after(self, state: Open, instruction: Instruction) -> Open:
         if isinstance(instruction, Unknown):
             return {}
         if isinstance(instruction, Assign):
@@ -183,6 +195,11 @@ class _Walk:
         return False
 
 
+def _opening(words: AtomicWords) -> Mapping[str, tuple[int, AtomicSection]]:
+    """Return the functions that open a section, and of which kind."""
+    return {name: (i, kind) for i, kind in enumerate(words.sections) for name in kind.enter}
+
+
 def _section(call: Call, kind: int, section: AtomicSection) -> dict[Section, frozenset[str]]:
     """Return the section that a call opens."""
     locked = call.arguments[section.lock] if 0 <= section.lock < len(call.arguments) else None
@@ -202,7 +219,7 @@ def _renamed(state: Open, assign: Assign) -> Open:
     }
 
 
-def _tested(state: Open, terminator: object, target: int) -> Open:
+def _tested(state: Open, terminator: Terminator, target: int) -> Open:
     """Return what is open behind a branch: a section whose own result is NULL was not opened."""
     if not state or not isinstance(terminator, Branch) or terminator.true == terminator.false:
         return state

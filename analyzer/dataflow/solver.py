@@ -5,11 +5,11 @@ postorder runs a block on each of its disjuncts and joins the results into the
 successors. When a block has more than `MAX_DISJUNCTS`, further ones are joined
 into one disjunct that is marked shaky: it keeps the analysis going, and no
 finding rests on it; `Analysis.lumped` says so where it concerned a page that the
-function had to give back. Before it comes to that, in a block with `CROWDED` of them,
-pages that this function does not hold and the caller cannot name are forgotten. When
-the fixpoint stands, every block in which something
-may be worth a report is run once more on its final disjuncts, and only then is anything
-reported, so that no finding comes from a state that was only passed through.
+function had to give back. Before it comes to that, in a block with `CROWDED` of
+them, pages that this function does not hold and the caller cannot name are forgotten.
+When the fixpoint stands, every block in which something may be worth a report is run
+once more on its final disjuncts, and only then is anything reported, so that no
+finding comes from a state that was only passed through.
 """
 
 import heapq

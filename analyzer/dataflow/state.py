@@ -71,15 +71,15 @@ class Object(NamedTuple):
     first: tuple[tuple[str, str] | None, ...] = ()
     trail: Trail | None = None
 
-    def key(self, value: Value, held: tuple[str, ...]) -> tuple[object, ...]:
+    def key(self, value: Value, taken: tuple[str, ...]) -> tuple[object, ...]:
         """Return what distinguishes objects of one value at a join; the trail does not.
 
-        held: the held value of each facet. How a page that the caller did not bring was first met does not matter,
+        taken: the held value of each facet. How a page that the caller did not bring was first met does not matter,
         but whether it was held then.
         """
         if root(value)[0] in ("p", "g", "G"):
             return (value, self.states, self.acquired, self.escaped, self.first)
-        brought = tuple(met and met[1] == taken for met, taken in zip(self.first, held, strict=True))
+        brought = tuple(met and met[1] == held for met, held in zip(self.first, taken, strict=True))
         return (value, self.states, self.acquired, self.escaped, brought)
 
 

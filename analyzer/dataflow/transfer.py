@@ -554,7 +554,7 @@ class Transfer:
         asked = {p[1] for p in parts(condition) if p[0] == "u" and p[1] in self.undecided} if self.undecided else ()
         if not asked or not state.mask(condition) & ZERO or state.mask(condition) == ZERO:
             return
-        for value in set().union(*(self.undecided[at] for at in asked)):
+        for value in sorted(frozenset[Value]().union(*(self.undecided[at] for at in asked)), key=repr):
             item = state.objects.get(value)
             if item is None:
                 held = tuple(("", facet.held) if facet.held else None for facet in self.knowledge.facets)
@@ -655,12 +655,7 @@ class Transfer:
                 self.retire(state, value)
                 self.store(state, self._out_address(state, call, int(value[2])), value)
         if not call.used:
-            self.tells += 1
-        if self.report is not None and not call.used:
-            arguments = [self.value(state, a) for a in call.arguments]
-            for event, value in matched:
-                if event.conditional and value in arguments and event.to == self._held(event.facet):
-                    self._sight("ignored", event.name, state, value, self.object(state, value), facet=event.facet)
+            self._see_ignored(state, call, matched)
         state.env[call.result] = result
         outcomes = self._outcomes([event.when for event, _ in matched], possible)
         idle = {number for number, (event, value) in enumerate(matched) if self._only_asks(state, call, event, value)}
@@ -692,6 +687,16 @@ class Transfer:
             if feasible:
                 states.append(after)
         return states
+
+    def _see_ignored(self, state: State, call: Call, matched: list[tuple[Event, Value]]) -> None:
+        """Report attempts to take a page of whose outcome nobody takes notice."""
+        self.tells += 1
+        if self.report is None:
+            return
+        arguments = [self.value(state, a) for a in call.arguments]
+        for event, value in matched:
+            if event.conditional and value in arguments and event.to == self._held(event.facet):
+                self._sight("ignored", event.name, state, value, self.object(state, value), facet=event.facet)
 
     def _only_asks(self, state: State, call: Call, event: Event, value: Value) -> bool:
         """Tell whether an attempt to take can only fail, and so changes nothing.

@@ -435,10 +435,10 @@ class _FileAnalysis:
         lowered, words = self.lowered, structural_callees()
         functions: dict[str, tuple[Function, ...]] = {}
         words |= self.job.hits
-        bound = {binding.function for binding in self.bindings} | sleeping_functions(lowered.callees)
+        asked = {binding.function for binding in self.bindings} | sleeping_functions(lowered.callees)
         whole = concerns_whole_file(self.bindings)
         for name, items in lowered.definitions.items():
-            if not (whole or name in words or name in bound or lowered.callees[name] & words):
+            if not (whole or name in words or name in asked or lowered.callees[name] & words):
                 continue
             for item in items:
                 try:

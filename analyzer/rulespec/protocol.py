@@ -95,7 +95,8 @@ class AtomicSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class AtomicWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """Functions that sleep for a page, and the sections in which they must not be called.
 
-    events: events of the model whose calls sleep; sleeps: more that do; neutral: functions that may get a lock, or have
+    events: events of the model whose calls sleep for their page; sleeps: the functions that do, those calls too: they
+    say which functions are worth reading; neutral: functions that may get a lock, or have
     `leave_word` in their name, and leave sections as they are; a name with `leave_word` closes some section.
     """
 
