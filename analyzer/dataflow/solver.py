@@ -28,6 +28,7 @@ from analyzer.dataflow.summary import Case, Change, Effect, Guard, Path, Summary
 from analyzer.dataflow.transfer import Transfer, events_of, from_memory
 from analyzer.dataflow.values import (
     Value,
+    brought,
     built_on,
     contains,
     flag_name,
@@ -204,14 +205,24 @@ class _Solver:
     def _forget_settled(self, state: State) -> None:
         """Forget pages that the caller cannot name and for which nothing is left to do: there are too many others.
 
+        And of those that this function holds and that nothing names any more, all but one, which stands for them.
         Under-approximates: what happens to them later is as if they had not been met before.
         """
+        named = [*state.env.values(), *state.heap.values()]
+        left: dict[Value, Object] = {}
         for value, item in list(state.objects.items()):
-            if item.acquired or value in self.contract_values:
+            if value in self.contract_values:
                 continue
             path = self._initial_path(value)
-            if path is None or not _expressible(path):
+            if path is not None and _expressible(path):
+                continue
+            if not item.acquired:
                 del state.objects[value]
+            elif not (item.escaped or brought(value) or any(contains(held, value) for held in named)):
+                left[value] = state.objects.pop(value)
+        if left:
+            first = min(left, key=repr)
+            state.objects["j", -1, show_value(first)] = left[first]
 
     def _give_up(self, state: State) -> State:
         """Return the state in which everything over the bound is lumped together."""
@@ -236,7 +247,7 @@ class _Solver:
             for value, item in list(state.objects.items()):
                 if (item.acquired and not item.escaped) or value in self.contract_values:
                     continue
-                if root(value)[0] in ("p", "g", "G"):
+                if brought(value):
                     continue
                 if not any(contains(v, value) for v in values):
                     del state.objects[value]

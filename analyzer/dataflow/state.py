@@ -19,11 +19,11 @@ from analyzer.dataflow.values import (
     FALSE_VALUE,
     Key,
     Value,
+    brought,
     class_of_number,
     flag_name,
     flag_value,
     replace_value,
-    root,
 )
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
@@ -77,10 +77,10 @@ class Object(NamedTuple):
         taken: the held value of each facet. How a page that the caller did not bring was first met does not matter,
         but whether it was held then.
         """
-        if root(value)[0] in ("p", "g", "G"):
+        if brought(value):
             return (value, self.states, self.acquired, self.escaped, self.first)
-        brought = tuple(met and met[1] == held for met, held in zip(self.first, taken, strict=True))
-        return (value, self.states, self.acquired, self.escaped, brought)
+        held_at_first = tuple(met and met[1] == held for met, held in zip(self.first, taken, strict=True))
+        return (value, self.states, self.acquired, self.escaped, held_at_first)
 
 
 class State:

@@ -104,6 +104,11 @@ def root(value: Value) -> Value:
     return value
 
 
+def brought(value: Value) -> bool:
+    """Tell whether a page was there before the function: it is found from a parameter or a global."""
+    return root(value)[0] in ("p", "g", "G")
+
+
 def class_of_number(number: int) -> int:
     """Return the mask of the class of a number."""
     return ZERO if number == 0 else POSITIVE if number > 0 else NEGATIVE

@@ -34,6 +34,53 @@ def own_pages(count: int) -> str:
     return f"void demo_own(int x, struct page **q)\n{{\n{looks}}}\n"
 
 
+ARRAY_LOOP = """static int demo_write(struct page *page, struct writeback_control *wbc)
+{
+	if (wbc->for_reclaim)
+		return AOP_WRITEPAGE_ACTIVATE;
+	unlock_page(page);
+	return 0;
+}
+
+static bool demo_flush(struct page *page)
+{
+	if (!page->index)
+		return false;
+	unlock_page(page);
+	return true;
+}
+
+int demo_array(struct address_space *mapping, struct writeback_control *wbc, int nr)
+{
+	struct pagevec pvec;
+	pgoff_t index = 0;
+	int i, ret = 0;
+
+	while ((nr = pagevec_lookup_tag(&pvec, mapping, &index, 1))) {
+		for (i = 0; i < nr; i++) {
+			struct page *page = pvec.pages[i];
+again:
+			if (wbc->sync_mode == WB_SYNC_ALL)
+				lock_page(page);
+			else if (!trylock_page(page))
+				continue;
+			if (page->mapping != mapping) {
+				unlock_page(page);
+				continue;
+			}
+			if (demo_flush(page))
+				goto again;
+			ret = demo_write(page, wbc);
+			if (--wbc->nr_to_write == 0)
+				break;
+		}
+		pagevec_release(&pvec);
+	}
+	return ret;
+}
+"""
+
+
 def analysis_of(text: str) -> Analysis:
     source = SourceText("demo.c", text.encode())
     parsed = parse_function(source, outline(source).functions[0])
@@ -74,3 +121,10 @@ def test_function_that_was_followed_in_part_is_named(tmp_path: Path) -> None:
     assert [(s["function"], s["reason"]) for s in found["skipped"]] == [
         ("demo_many", "many paths: what follows from them was not all followed")
     ]
+
+
+def test_pages_of_earlier_rounds_that_stayed_locked_are_one(tmp_path: Path) -> None:
+    found = report("scan", "--strict", write_tree(tmp_path, {"demo.c": ARRAY_LOOP}))
+
+    assert found["skipped"] == []
+    assert {(f["rule"], f["function"]) for f in found["findings"]} == {("page-lock-leak", "demo_array")}
