@@ -32,8 +32,9 @@ def blur_ambiguous(cases: list[Case]) -> list[Case]:
         paths = sorted({_key(e) for one in (case, *others) for e in one.effects}, key=repr)
         effects = []
         for key in paths:
-            versions = [_effect(one, key) for one in (case, *others)]
-            effects.append(_agree(key, versions))
+            agreed = _agree(key, [_effect(one, key) for one in (case, *others)])
+            if agreed is not None:
+                effects.append(agreed)
         blurred.append(msgspec.structs.replace(case, effects=tuple(effects)))
     return blurred
 
@@ -46,24 +47,25 @@ def _effect(case: Case, key: tuple[Path, bool]) -> Effect | None:
     return next((e for e in case.effects if _key(e) == key), None)
 
 
-def _agree(key: tuple[Path, bool], versions: list[Effect | None]) -> Effect:
+def _agree(key: tuple[Path, bool], versions: list[Effect | None]) -> Effect | None:
     """Return the first version, or what all leave of it: a facet on which they disagree is given up."""
     first = versions[0]
-    tables = [{c.facet: (c.to, c.acquired) for c in v.changes} if v is not None else {} for v in versions]
-    facets = sorted({facet for table in tables for facet in table})
-    agreed = {f for f in facets if all(table.get(f) == tables[0].get(f) for table in tables)}
-    if first is not None and len(agreed) == len(facets):
+    tables = [_left(version) for version in versions]
+    facets = {change.facet for version in versions if version is not None for change in version.changes}
+    given_up = sorted(f for f in facets if any(table.get(f) != tables[0].get(f) for table in tables))
+    if not given_up:
         return first
-    changes = tuple(
-        c
-        for f in facets
-        for c in (first.changes if first is not None and f in agreed else (Change(f, "", "", None, False),))
-        if c.facet == f
-    )
+    kept = [c for c in first.changes if c.facet not in given_up] if first is not None else []
+    changes = sorted([*kept, *(Change(f, "", "", None, False) for f in given_up)], key=lambda c: c.facet)
     path, stored = key
-    return Effect(
-        path, changes, stored, escaped=True, text=first.text if first else "", place=first.place if first else None
-    )
+    text, place = (first.text, first.place) if first is not None else ("", None)
+    return Effect(path, tuple(changes), stored, escaped=True, text=text, place=place)
+
+
+def _left(effect: Effect | None) -> dict[int, tuple[str | None, bool]]:
+    """Return what is left of each facet that a call changes: one that it leaves as it needs it does not change."""
+    changes = effect.changes if effect is not None else ()
+    return {c.facet: (c.to, c.acquired) for c in changes if not (c.requires and c.requires == c.to)}
 
 
 def _distinct(left: Case, right: Case) -> bool:

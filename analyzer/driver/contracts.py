@@ -64,7 +64,7 @@ def operation_summary(operation: str, contracts: Contracts, model: Model, facet:
 def _cases(contract: CallbackContract, index: int) -> list[Case]:
     pages = next(iter(contract.pages.values()), ())
     entry = "locked" if contract.entry in ("locked", "both") else ""
-    if not pages or contract.exit not in ("locked", "unlocked") or (entry == "locked" and contract.exit == "locked"):
+    if not pages or contract.exit not in ("locked", "unlocked"):
         return []
     if any(case.operator == "&" for case in contract.results):
         return []
