@@ -37,10 +37,10 @@ def unwind(trail: Trail | None, limit: int = 12) -> tuple[tuple[int, str, tuple[
     return tuple(reversed(steps))
 
 
-def receivers(trail: Trail | None) -> tuple[tuple[str, int], ...]:
-    """Return the callees of unknown effect that were given the object since it was last acquired."""
+def receivers(trail: Trail | None, facet: int = -1) -> tuple[tuple[str, int], ...]:
+    """Return the callees of unknown effect that were given the object, since a facet became what it is."""
     found = []
-    while trail is not None:
+    while trail is not None and (facet < 0 or trail.facet != facet):
         if trail.callee:
             found.append((trail.callee, trail.argument))
         trail = trail.before

@@ -5,26 +5,35 @@ from dataclasses import dataclass
 
 from analyzer.dataflow.liveness import live_in
 from analyzer.dataflow.values import Value
-from analyzer.ir import Binary, BlockId, Branch, Expr, Function, Jump, Name, Num, Stop, Switch, Unary, Unknown
+from analyzer.ir import Binary, BlockId, Branch, Expr, Function, Jump, Name, Num, Return, Stop, Switch, Unary, Unknown
 
 
 @dataclass(frozen=True)
 class Anatomy:
     """A function with what its text says by itself, to be asked for in several views.
 
-    live: for each block the names that it may still read; for `constants` and `stopping` see
-    `compared_constants` and `stopping_results`.
+    live: for each block the names that it may still read; returned: the variables that are returned as they are;
+    for `constants` and `stopping` see `compared_constants` and `stopping_results`.
     """
 
     function: Function
     live: tuple[frozenset[str], ...]
     constants: frozenset[Value]
     stopping: frozenset[str]
+    returned: tuple[str, ...]
 
 
 def anatomy_of(function: Function) -> Anatomy:
     """Return a function ready to be analysed."""
-    return Anatomy(function, live_in(function), compared_constants(function), stopping_results(function))
+    return Anatomy(
+        function, live_in(function), compared_constants(function), stopping_results(function), returned(function)
+    )
+
+
+def returned(function: Function) -> tuple[str, ...]:
+    """Return the variables that are returned as they are."""
+    ends = [block.terminator for block in function.blocks]
+    return tuple(sorted({end.value.name for end in ends if isinstance(end, Return) and isinstance(end.value, Name)}))
 
 
 def stopping_results(function: Function) -> frozenset[str]:

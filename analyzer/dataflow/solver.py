@@ -41,7 +41,7 @@ from analyzer.dataflow.values import (
 from analyzer.ir import Assign, Block, Branch, Call, Jump, Return, Switch
 from analyzer.rulespec import ANY, NEGATIVE, POSITIVE, ZERO
 
-MAX_DISJUNCTS = 28
+MAX_DISJUNCTS = 32
 CROWDED = 12
 """How many disjuncts a block may have before those that come then forget the pages that are done with."""
 
@@ -77,6 +77,7 @@ class Exit:
     state: State
     implicit: bool
     writes: tuple[tuple[Path, int | None], ...] = ()
+    returned: Value | None = None
 
 
 @dataclass
@@ -93,6 +94,12 @@ class Analysis:
     lumped: bool = False
 
 
+def _class(state: State, value: Value) -> int:
+    """Return the one class that a value is in, 0 when it may be in several."""
+    mask = state.mask(value)
+    return mask if mask in (ZERO, POSITIVE, NEGATIVE) else 0
+
+
 def analyse(anatomy: Anatomy, knowledge: Knowledge, entries: tuple[EntryState, ...] = ()) -> Analysis:
     """Run one function to its fixpoint; deterministic, never raises for odd code."""
     return _Solver(anatomy, knowledge, entries).run()
@@ -106,6 +113,7 @@ class _Solver:
         self.transfer = Transfer(anatomy, knowledge)
         self.live = anatomy.live
         self.constants = anatomy.constants
+        self.returned = anatomy.returned
         self.inputs: list[dict[object, State]] = [{} for _ in function.blocks]
         self.taken = tuple(facet.held for facet in knowledge.facets)
         self.heads = frozenset(function.loop_heads)
@@ -181,7 +189,7 @@ class _Solver:
         live = self.live[number]
         state.env = {name: value for name, value in state.env.items() if name in live}
         self._prune(state)
-        key = state.key(self.taken)
+        key = self._key(state)
         states = self.inputs[number]
         known = states.get(key)
         if known is None and len(states) >= CROWDED:
@@ -201,6 +209,21 @@ class _Solver:
         if changed:
             states[key] = joined
             self._schedule(number, key)
+
+    def _key(self, state: State) -> object:
+        """Return what must agree for two disjuncts to be joined.
+
+        While a page is held, and while a contract says how one is left, that is also how the function will end, as
+        far as it is known by now: `ret = -EIO; goto out` with the lock held is not `ret = 0; goto out`.
+        """
+        key = state.key(self.taken)
+        if self.returned and any(
+            (item.acquired and not item.escaped) or value in self.contract_values
+            for value, item in state.objects.items()
+        ):
+            ends = [state.env[name] for name in self.returned if name in state.env]
+            return key, tuple((_class(state, end), self._returned_bits(state, end)) for end in ends)
+        return key
 
     def _forget_settled(self, state: State) -> None:
         """Forget pages that the caller cannot name and for which nothing is left to do: there are too many others.
@@ -431,6 +454,7 @@ class _Solver:
                 state,
                 terminator.implicit,
                 self._writes(state, {p for _, p, stored in objects.values() if p is not None and not stored}),
+                returned,
             )
         )
 
@@ -523,7 +547,7 @@ class _Solver:
     def _exit_sight(self, number: int, value: Value, item: Object, path: Path | None, index: int) -> Sight:
         leaving = self.exits[number]
         acquired = bool(item.acquired & (1 << index))
-        inconsistent = path is not None and path != ("ret",) and self._inconsistent(number, value, path, index)
+        inconsistent = path is not None and self._inconsistent(number, value, path, index)
         facts = self.transfer.facts_of(item)
         facts |= {
             "acquired-here": acquired,
@@ -552,7 +576,7 @@ class _Solver:
             facts=facts,
             trail=unwind(item.trail),
             results=leaving.mask,
-            asks=receivers(item.trail),
+            asks=receivers(item.trail, index),
         )
 
     def _retaken(self, item: Object, index: int) -> bool:
@@ -594,7 +618,8 @@ class _Solver:
     def _inconsistent(self, number: int, value: Value, path: Path, index: int) -> bool:
         """Tell whether another return that the caller cannot tell apart leaves the page without the lock.
 
-        An error return that keeps what a success return gives back is inconsistent too.
+        An error return that keeps what a success return gives back is inconsistent too, and a page that this function
+        found and returns with the lock sometimes.
         """
         mine = self.exits[number]
         bit = 1 << index
@@ -605,6 +630,10 @@ class _Solver:
             if found is not None and (found[0].acquired & bit or found[0].escaped or found[0].states[index] == UNKNOWN):
                 continue
             if not _compatible(mine.guards, other.guards):
+                continue
+            if path == ("ret",):
+                if other.returned is not None and built_on(other.returned, value) and mine.mask & other.mask:
+                    return True
                 continue
             balanced = found is not None and found[0].first[index] is not None
             if mine.mask == NEGATIVE and other.mask & (ZERO | POSITIVE) and balanced:
@@ -645,7 +674,7 @@ class _Solver:
                         facts=facts,
                         trail=unwind(item.trail),
                         note=expected,
-                        asks=receivers(item.trail),
+                        asks=receivers(item.trail, index),
                     )
                 )
         return found

@@ -54,6 +54,8 @@ class Trail(NamedTuple):
     argument: int = -1
     place: tuple[str, int, str] | None = None
     """(file, line, function) inside a callee, when the event happened there."""
+    facet: int = -1
+    """The facet of which it says for sure what it is from then on."""
 
 
 class Object(NamedTuple):
@@ -86,7 +88,7 @@ class Object(NamedTuple):
 class State:
     """One disjunct; mutable while a block is run, never shared between blocks without `copy`."""
 
-    __slots__ = ("env", "exclusive", "facts", "heap", "objects", "shaky")
+    __slots__ = ("env", "exclusive", "facts", "heap", "mixed", "objects", "shaky")
 
     def __init__(self) -> None:
         """Start with nothing known."""
@@ -94,6 +96,8 @@ class State:
         self.heap: dict[tuple[Value, Key], Value] = {}
         self.facts: dict[Value, int] = {}
         self.objects: dict[Value, Object] = {}
+        self.mixed: dict[Value, frozenset[Value]] = {}
+        """For what a join merged, what it may be among what was there before the function."""
         self.exclusive = 0
         """Bits of facets that two names cannot both hold of one object."""
         self.shaky = False
@@ -108,6 +112,7 @@ class State:
         new.objects = self.objects.copy()
         new.shaky = self.shaky
         new.exclusive = self.exclusive
+        new.mixed = self.mixed
         return new
 
     # -- facts
@@ -388,6 +393,7 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
     result = State.__new__(State)
     result.shaky = old.shaky
     result.exclusive = old.exclusive
+    mixed = old.mixed | new.mixed
     result.objects = old.objects
     env: dict[str, Value] = {}
     disagreements: dict[Value, int] = {}
@@ -410,6 +416,8 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
             changed = True
         env[name] = merged
         disagreements[merged] = mask
+        if brought(value) or brought(other_value):
+            mixed[merged] = mixed.get(merged, frozenset()) | {v for v in (value, other_value) if brought(v)}
         for name_of_bits in old_notes.set_bits(value) | new_notes.set_bits(other_value):
             flag: Value = ("k", name_of_bits)
             if old.bit(value, flag) and new.bit(other_value, flag):
@@ -434,7 +442,7 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
     if old.heap != new.heap:
         heap, heap_changed = _join_heaps(old.heap, new.heap, block)
         changed = changed or heap_changed
-    result.env, result.heap, result.facts = env, heap, facts
+    result.env, result.heap, result.facts, result.mixed = env, heap, facts, mixed
     return result, changed
 
 
@@ -468,7 +476,7 @@ def _join_heaps(
 ) -> tuple[dict[tuple[Value, Key], Value], bool]:
     changed = False
     heap: dict[tuple[Value, Key], Value] = {}
-    for key in old.keys() | new.keys():
+    for key in {**old, **new}:
         value = old.get(key)
         if value is not None and new.get(key) == value:
             heap[key] = value

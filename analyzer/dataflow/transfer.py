@@ -349,6 +349,10 @@ class Transfer:
         index = self.knowledge.facet_index[facet]
         item = self.object(state, value)
         current = item.states[index]
+        if to != "" and value in state.mixed:
+            others = sorted(state.mixed[value], key=repr)
+            self._touch_pages(state, others)
+            self._give_up(state, others)
         if event:
             self._see(state, event, value, facet, callee)
         if only_from and current not in only_from:
@@ -374,7 +378,7 @@ class Transfer:
             return
         trail = item.trail
         if to or text:
-            trail = Trail(trail, self.at, text or event, event, place=place)
+            trail = Trail(trail, self.at, text or event, event, place=place, facet=index if to else -1)
         escaped = item.escaped and not (bits & bit and not item.acquired & bit)  # what is taken again is ours again
         state.objects[value] = Object(
             (*item.states[:index], new, *item.states[index + 1 :]), bits, escaped, first, trail
@@ -435,7 +439,7 @@ class Transfer:
             facts=dict(facts),
             trail=unwind(item.trail),
             note=note,
-            asks=receivers(item.trail),
+            asks=receivers(item.trail, self.knowledge.facet_index.get(facet, -1)),
         )
 
     def facts_of(self, item: Object) -> dict[str, str | bool | None]:
@@ -504,8 +508,8 @@ class Transfer:
                 states = self._apply_summary(state, call, arguments, result, summary)
             else:
                 states = [state]
-                if (summary is not None and summary.opaque) or (indirect and summary is None):
-                    self._give_up(state, arguments)
+                if (summary is not None and summary.opaque) or (summary is None and (indirect or call.implicit)):
+                    self._give_up(state, arguments)  # a clean-up that was not found is there to give things back
                 if indirect and summary is None:
                     self._touch_pages(state, arguments)
                 self._spoil_locals(state, call, arguments, ())
