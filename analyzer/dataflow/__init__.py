@@ -1,7 +1,7 @@
 """The path-sensitive solver and the function summaries; knows no kernel name."""
 
 from analyzer.dataflow.bound import join_bound
-from analyzer.dataflow.escape import kept_parameters
+from analyzer.dataflow.escape import Escapes, escapes
 from analyzer.dataflow.knowledge import Knowledge, make_knowledge
 from analyzer.dataflow.observe import Sight
 from analyzer.dataflow.shape import Anatomy, anatomy_of, tested_expression, tested_name
@@ -15,15 +15,16 @@ __all__ = [
     "Change",
     "Effect",
     "EntryState",
+    "Escapes",
     "Guard",
     "Knowledge",
     "Sight",
     "Summary",
     "analyse",
     "anatomy_of",
+    "escapes",
     "join_bound",
     "join_summaries",
-    "kept_parameters",
     "make_knowledge",
     "tested_expression",
     "tested_name",

@@ -2,22 +2,68 @@
 
 Flow-insensitive over the IR of one function. A store counts when its target is
 memory behind a pointer (not a field of a local struct); a parameter that is
-passed on is listed, for the caller to look up. Over-approximates keeping: a
-store that is undone later still counts.
+passed on is listed, for the caller to look up, unless the model or a contract
+says what the call makes of it. A local struct that holds a parameter ends with the function:
+who stores its address keeps nothing, who stores what is in it does.
+Over-approximates keeping: a store that is undone later still counts.
 """
+
+from collections.abc import Iterator, Set
+from typing import NamedTuple
 
 from analyzer.dataflow.knowledge import Knowledge
 from analyzer.ir import Addr, Assign, Call, Deref, Expr, Field, Function, Index, Name
 
 
-def kept_parameters(function: Function, knowledge: Knowledge) -> tuple[frozenset[int], frozenset[tuple[str, int, int]]]:
-    """Return (parameters kept, {(callee, argument position, parameter)} for parameters passed on)."""
-    origin: dict[str, frozenset[int]] = {p.name: frozenset({i}) for i, p in enumerate(function.parameters)}
+class Source(NamedTuple):
+    """What a value may be: a parameter, a field of what it points to (`loaded`), in a local struct (`wrapped`)."""
+
+    parameter: int
+    loaded: bool = False
+    wrapped: bool = False
+
+
+class Passed(NamedTuple):
+    """A parameter that is passed on as an argument of a call, loaded and wrapped as in `Source`."""
+
+    callee: str
+    argument: int
+    source: Source
+
+
+class Escapes(NamedTuple):
+    """Which parameters a function keeps, of which it keeps a field's value (`inside`), and which it passes on."""
+
+    kept: frozenset[int] = frozenset()
+    inside: frozenset[int] = frozenset()
+    passed: frozenset[Passed] = frozenset()
+
+    def join(self, other: "Escapes") -> "Escapes":
+        """Return what either of two definitions does."""
+        return Escapes(self.kept | other.kept, self.inside | other.inside, self.passed | other.passed)
+
+    def keeps(self, parameter: int, inside: bool) -> bool:
+        """Tell whether the function itself keeps a parameter; or only what is in the struct that it points to."""
+        return parameter in self.inside or (parameter in self.kept and not inside)
+
+    def asks(self, parameter: int, inside: bool) -> Iterator[tuple[str, int, bool]]:
+        """Yield the (callee, argument, inside) of which the same must be asked."""
+        for callee, argument, source in self.passed:
+            if source.parameter == parameter:
+                yield callee, argument, source.wrapped or (inside and not source.loaded)
+
+
+def escapes(function: Function, knowledge: Knowledge, returned: Set[tuple[str, int]] = frozenset()) -> Escapes:
+    """Return which parameters a function may keep or pass on.
+
+    returned: (field, argument) of calls through a field that keep nothing.
+    """
+    origin: dict[str, frozenset[Source]] = {p.name: frozenset({Source(i)}) for i, p in enumerate(function.parameters)}
     parameters = frozenset(origin)
     types = knowledge.model.types
     carriers = frozenset(p.name for p in function.parameters if p.type.replace("const ", "") not in types)
-    kept: set[int] = set()
-    passed: set[tuple[str, int, int]] = set()
+    stored: set[Source] = set()
+    passed: set[Passed] = set()
     for _ in range(2):  # copies made late in the text are seen by the second round
         for block in function.blocks:
             for instruction in block.instructions:
@@ -30,10 +76,15 @@ def kept_parameters(function: Function, knowledge: Knowledge) -> tuple[frozenset
                     elif (container := _local_container(instruction.target)) is not None:
                         origin[container] = origin.get(container, frozenset()) | sources
                     elif _behind_pointer(instruction.target):
-                        kept |= sources
+                        stored |= sources
                 elif isinstance(instruction, Call):
-                    _call(instruction, parameters, carriers, knowledge, origin, kept, passed)
-    return frozenset(kept), frozenset(passed)
+                    _call(instruction, parameters, carriers, knowledge, returned, origin, stored, passed)
+    kept = {source for source in stored if not source.wrapped}
+    return Escapes(
+        frozenset(source.parameter for source in kept if not source.loaded),
+        frozenset(source.parameter for source in kept if source.loaded),
+        frozenset(passed),
+    )
 
 
 def _call(
@@ -41,14 +92,15 @@ def _call(
     parameters: frozenset[str],
     carriers: frozenset[str],
     knowledge: Knowledge,
-    origin: dict[str, frozenset[int]],
-    kept: set[int],
-    passed: set[tuple[str, int, int]],
+    returned: Set[tuple[str, int]],
+    origin: dict[str, frozenset[Source]],
+    stored: set[Source],
+    passed: set[Passed],
 ) -> None:
     name = call.callee.name if isinstance(call.callee, Name) else ""
     for position, argument in enumerate(call.arguments):
         sources = _origins(argument, origin, carriers)
-        if not sources:
+        if not sources or (isinstance(call.callee, Field) and (call.callee.name, position) in returned):
             continue
         if name in knowledge.same:
             origin[call.result] = sources
@@ -57,9 +109,9 @@ def _call(
             or any(position in p.subject_positions for p in knowledge.handovers.get(name, ()))
             or not name
         ):
-            kept |= sources
-        else:
-            passed |= {(name, position, source) for source in sources}
+            stored |= {source._replace(wrapped=False) for source in sources}
+        elif (name, position) not in knowledge.model.told:
+            passed |= {Passed(name, position, source) for source in sources}
 
 
 def _local_container(target: Expr) -> str | None:
@@ -71,17 +123,24 @@ def _local_container(target: Expr) -> str | None:
     return target.name if isinstance(target, Name) else None
 
 
-def _origins(expression: Expr, origin: dict[str, frozenset[int]], carriers: frozenset[str]) -> frozenset[int]:
+def _origins(expression: Expr, origin: dict[str, frozenset[Source]], carriers: frozenset[str]) -> frozenset[Source]:
     """Return the parameters that an expression may be, or whose field's address it is, or that a struct holds."""
-    nothing: frozenset[int] = frozenset()
+    nothing: frozenset[Source] = frozenset()
+    wrapped = False
     while isinstance(expression, Addr):
         expression = expression.base
+        wrapped = True
         while isinstance(expression, Field | Deref):
+            wrapped = wrapped and isinstance(expression, Field)
             expression = expression.base
     if isinstance(expression, Field) and isinstance(expression.base, Deref) and isinstance(expression.base.base, Name):
         carrier = expression.base.base.name  # a page that came in a request object, not a field of a page
-        return origin.get(carrier, nothing) if carrier in carriers else nothing
-    return origin.get(expression.name, nothing) if isinstance(expression, Name) else nothing
+        found = origin.get(carrier, nothing) if carrier in carriers else nothing
+        return frozenset(source._replace(loaded=True) for source in found)
+    if not isinstance(expression, Name):
+        return nothing
+    found = origin.get(expression.name, nothing)
+    return frozenset(source._replace(wrapped=True) for source in found) if wrapped else found
 
 
 def _behind_pointer(target: Expr) -> bool:

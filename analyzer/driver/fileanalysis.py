@@ -29,12 +29,13 @@ from analyzer.checks.structural import (
 from analyzer.dataflow import (
     Anatomy,
     EntryState,
+    Escapes,
     Knowledge,
     Summary,
     analyse,
     anatomy_of,
+    escapes,
     join_summaries,
-    kept_parameters,
     make_knowledge,
 )
 from analyzer.driver.contracts import entry_states, operation_summary
@@ -125,6 +126,17 @@ class Setting:
         return frozenset(operation for _, operation in self.contracts)
 
     @cached_property
+    def returned(self) -> frozenset[tuple[str, int]]:
+        """Return the (operation, argument) of pages with which an operation is done when it returns, by contract."""
+        return frozenset(
+            (operation, page.parameter)
+            for (_, operation), contract in self.contracts.items()
+            for pages in contract.pages.values()
+            for page in pages
+            if not (contract.asynchronous or page.dereference or page.field)
+        )
+
+    @cached_property
     def digest(self) -> bytes:
         """Return what stands for all of this but the tree."""
         contracts = [
@@ -156,11 +168,10 @@ class FileJob(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """Which parameters one function keeps, and to whom it passes which on: (callee, position, parameter)."""
+    """Which parameters one function of a file keeps, and to whom it passes which on."""
 
     name: str
-    kept: frozenset[int]
-    passed: frozenset[tuple[str, int, int]]
+    escapes: Escapes
     file: str
 
 
@@ -689,21 +700,19 @@ class _FileAnalysis:
         answer = self.asked_keeps[name, position] = self._kept_here(name, position, frozenset())
         return answer
 
-    def _kept_here(self, name: str, position: int, seen: frozenset[str]) -> bool | None:
+    def _kept_here(self, name: str, position: int, seen: frozenset[str], inside: bool = False) -> bool | None:
         """Tell what this file alone can: kept, not kept, or None when another file must be asked."""
         if name in seen:
             return False
         measured = self._measure(name)
-        if measured is None or position in measured.kept:
+        if measured is None or measured.escapes.keeps(position, inside):
             return True
         answer: bool | None = False
-        for callee, argument, parameter in measured.passed:
-            if parameter != position:
-                continue
+        for callee, argument, deeper in measured.escapes.asks(position, inside):
             if callee not in self.lowered.definitions:
                 answer = None
                 continue
-            inner = self._kept_here(callee, argument, seen | {name})
+            inner = self._kept_here(callee, argument, seen | {name}, deeper)
             if inner:
                 return True
             answer = None if inner is None else answer
@@ -713,14 +722,12 @@ class _FileAnalysis:
         known = self.kept.get(name)
         if known is not None or name not in self.lowered.definitions:
             return known
-        kept: frozenset[int] = frozenset()
-        passed: frozenset[tuple[str, int, int]] = frozenset()
+        found = Escapes()
         for item in self.lowered.definitions.get(name, ()):
             try:
                 for one in _anatomies(self.lowered, item, self.idioms):
-                    more, further = kept_parameters(one.function, self.knowledge)
-                    kept, passed = kept | more, passed | further
+                    found = found.join(escapes(one.function, self.knowledge, self.setting.returned))
             except (AnalyzerError, RecursionError):
                 return None
-        self.kept[name] = Kept(name, kept, passed, self.job.path)
+        self.kept[name] = Kept(name, found, self.job.path)
         return self.kept[name]

@@ -62,5 +62,5 @@ class Questions:
             for one in result.kept:
                 if one.name in wanted:
                     kept[one.name] = tuple(sorted({*kept.get(one.name, ()), one}, key=lambda k: k.file))
-                    further |= {callee for callee, _, _ in one.passed}
+                    further |= {passed.callee for passed in one.escapes.passed}
         return further

@@ -146,6 +146,8 @@ class Model(msgspec.Struct, frozen=True):
     stable: frozenset[str] = frozenset()
     """Calls that give the same answer for the same arguments as long as the function runs."""
     iterator_targets: Mapping[str, tuple[int, ...]] = {}
+    told: frozenset[tuple[str, int]] = frozenset()
+    """(callee, argument) of which some event of the whole model says what the call makes of it; set by `project`."""
 
     def bits(self, name: str) -> str:
         """Return the single bits of a named constant or of `A|B`, as `A|B` in order."""
@@ -177,11 +179,13 @@ class Model(msgspec.Struct, frozen=True):
     def project(self, view: View) -> "Model":
         """Return the part of the model that a view looks at."""
         wanted = {*view.facets, *view.beside}
+        patterns = [pattern for event in self.events if event.to for pattern in event.calls]
         return msgspec.structs.replace(
             self,
             facets=tuple(f for f in self.facets if f.name in wanted),
             events=tuple(e for e in self.events if e.facet in wanted),
             views=(view,),
+            told=self.told or frozenset((p.callee, position) for p in patterns for position in p.subject_positions),
         )
 
     def names(self) -> frozenset[str]:
