@@ -663,6 +663,7 @@ class _Solver:
                     "bound": expected,
                     "special": expected != entry.exit,
                     "plain-result": leaving.constant is not None or leaving.mask == NEGATIVE,
+                    "by-flag": any(value in leaving.state.facts for value in self.transfer.written),
                 }
                 found.append(
                     Sight(

@@ -289,6 +289,8 @@ class State:
         if ours is not None and theirs is not None:
             self.objects[new] = _as_one(ours, theirs)
             del self.objects[old]
+        elif old[0] == "j" and not brought(new):  # what happened to the pages that it stands for is not known any more
+            self.objects[new] = self.objects[new]._replace(escaped=True)
         self.env = {name: replace_value(v, old, new) for name, v in self.env.items()}
         self.heap = {(replace_value(b, old, new), k): replace_value(v, old, new) for (b, k), v in self.heap.items()}
 
@@ -387,7 +389,8 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
     """Return the least upper bound of two disjuncts of one key, and whether it is weaker than `old`.
 
     A variable on which the two differ gets a value that stands for the disagreement at this block; its
-    classes are those of both sides. What both sides are not is kept, of `constants` too: those that matter.
+    classes are those of both sides. Variables that are equal on both sides stay equal. What both sides are
+    not is kept, of `constants` too: those that matter.
     """
     changed = False
     result = State.__new__(State)
@@ -397,6 +400,7 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
     result.objects = old.objects
     env: dict[str, Value] = {}
     disagreements: dict[Value, int] = {}
+    pairs: dict[tuple[Value, Value], Value] = {}
     same_env = old.env == new.env
     if same_env:
         env = old.env
@@ -410,7 +414,7 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
         if other_value is None:
             changed = True
             continue
-        merged: Value = ("j", block, name)
+        merged = pairs.setdefault((value, other_value), ("j", block, name))
         mask = old.mask(value) | new.mask(other_value)
         if value != merged or old.facts.get(merged, ANY) != mask:
             changed = True

@@ -74,6 +74,9 @@ class Transfer:
         self.released: set[tuple[Value, int]] = set()
         """(page, facet) for every obligation that was met somewhere in this function."""
         self.stopping = anatomy.stopping
+        self.constants = anatomy.constants
+        self.written: set[Value] = set()
+        """What calls may have written to locals of which they got the address."""
         self.undecided: dict[int, set[Value]] = {}
         """Calls whose cases do different things, and to which pages: what they wrote may tell which case it was."""
         self.watched: frozenset[Value] = frozenset()
@@ -317,6 +320,25 @@ class Transfer:
             return False
         return any(other != value and root(other)[0] in ("p", "u") for other in state.objects)
 
+    def _touch_mixed(self, state: State, value: Value, index: int, requires: str) -> None:
+        """Give up the pages that may be meant too by what a join merged.
+
+        They are the pages of the caller that were merged into it, and, where the event `requires` it held and nothing
+        is known of it, those held pages that the same join merged.
+        """
+        if value[0] != "j":
+            return
+        others = sorted(state.mixed.get(value, ()), key=repr)
+        if requires and requires == self.knowledge.facets[index].held:
+            bit = 1 << index
+            others += [
+                other
+                for other, item in state.objects.items()
+                if other != value and other[:2] == value[:2] and item.acquired & bit
+            ]
+        self._touch_pages(state, others)
+        self._give_up(state, others)
+
     def handed_over(self, item: Object) -> Object:
         """Return a page that somebody else may be done with at any time: what it held is not known any more."""
         states = tuple(
@@ -349,10 +371,8 @@ class Transfer:
         index = self.knowledge.facet_index[facet]
         item = self.object(state, value)
         current = item.states[index]
-        if to != "" and value in state.mixed:
-            others = sorted(state.mixed[value], key=repr)
-            self._touch_pages(state, others)
-            self._give_up(state, others)
+        if to != "":
+            self._touch_mixed(state, value, index, requires if current is None else "")
         if event:
             self._see(state, event, value, facet, callee)
         if only_from and current not in only_from:
@@ -592,6 +612,7 @@ class Transfer:
                 name = str(value[1])
                 self._hand_over_what_is_in(state, state.env.get(name, FALSE_VALUE))
                 fresh: Value = ("u", call.at, name)
+                self.written.add(fresh)
                 self.retire(state, fresh)
                 state.env[name] = fresh
             for key, stored in [(k, v) for k, v in state.heap.items() if root(k[0]) == root(value)]:
@@ -761,8 +782,18 @@ class Transfer:
                 self._write(after, call, path, number, arguments)
             for effect, target in sorted(zip(case.effects, targets, strict=True), key=lambda pair: pair[0].stored):
                 self._apply_effect(after, call, effect, target, arguments, summary)
+            if summary.name.startswith("->") and self._is_special(case):
+                self._give_up(after, [target for target in targets if target is not None])
             states.append(after)
         return states
+
+    def _is_special(self, case: Case) -> bool:
+        """Tell whether a case is of a result that only some operations have, and that this function does not ask for.
+
+        Its caller may, or know that the operation is none of those.
+        """
+        special = isinstance(case.constant, str) and not case.constant.startswith("-")
+        return special and ("k", case.constant) not in self.constants
 
     def _guards_hold(self, state: State, case: Case, arguments: list[Value]) -> bool:
         for guard in case.guards:

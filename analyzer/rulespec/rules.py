@@ -47,6 +47,7 @@ FLAGS = frozenset(
         "collected",
         "maybe-alias",
         "plain-result",
+        "by-flag",
         "from-memory",
         "by-callee",
         "went-round",
