@@ -88,7 +88,7 @@ def dropped_releases(before: Version, after: Version, lines: Mapping[int, int]) 
             if subject is not None:
                 released.setdefault((facet, subject.text), subject)
     for (facet, text), subject in released.items():
-        twin = _twin(before, after, subject)
+        twin = before.twin(subject, after)
         if twin is None or _excused(before, after, facet, (subject, twin), lines, kept):
             continue
         line = _Comparison(before, after, facet, subject, twin, lines).first_lost_line()
@@ -313,15 +313,6 @@ def _stops(step: _Step) -> bool:
 
 def _next(point: Point) -> Point:
     return point[0], point[1] + 1
-
-
-def _twin(before: Version, after: Version, subject: Subject) -> Subject | None:
-    """Return the same page in the other version, None where a name in it is not there any more."""
-    known = {p.name for p in after.function.parameters} | set(after.function.locals)
-    if not subject.is_variable:
-        own = {p.name for p in before.function.parameters} | set(before.function.locals)
-        return subject if subject.names & own <= known else None
-    return Subject(subject.text, after.group(subject.text)) if subject.text in known else None
 
 
 def _excused(

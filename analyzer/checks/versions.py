@@ -248,6 +248,17 @@ class Version:
         names = self.names_in(expression)
         return Subject(show(expression), names) if names and not any(n.startswith("%") for n in names) else None
 
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """Return the function's parameters and local variables."""
+        return frozenset({p.name for p in self.function.parameters} | set(self.function.locals))
+
+    def twin(self, subject: Subject, other: "Version") -> Subject | None:
+        """Return a page of this version in another one, None where a name in it is not there any more."""
+        if not subject.is_variable:
+            return subject if subject.names & self.variables <= other.variables else None
+        return Subject(subject.text, other.group(subject.text)) if subject.text in other.variables else None
+
     def is_subject(self, expression: Expr, subject: Subject) -> bool:
         """Tell whether an expression names a page."""
         found = self.subject(expression)
@@ -298,7 +309,7 @@ class Version:
     def is_parameter(self, subject: Subject) -> bool:
         """Tell whether the page is there when the function is entered."""
         parameters = {p.name for p in self.function.parameters}
-        return bool(subject.names & parameters) and not subject.names - parameters - set(self.function.locals)
+        return bool(subject.names & parameters) and subject.names <= self.variables
 
     def is_declared(self, subject: Subject) -> bool:
         """Tell whether a local variable is the page's, or the list's, from its declaration on."""

@@ -51,19 +51,11 @@ def weakened_guards(
                     if subject is not None:
                         subjects.setdefault(subject.text, subject)
     for subject in subjects.values():
-        twin = _twin(after, subject)
+        twin = before.twin(subject, after)
         if twin is not None:
             change = _Change(PageWalk(before, subject, guards), PageWalk(after, twin, guards), lines)
             yield from change.unchecked()
             yield from change.unguarded(needing)
-
-
-def _twin(after: Version, subject: Subject) -> Subject | None:
-    """Return the same page in the other version, None where a name of it is not there any more."""
-    known = {p.name for p in after.function.parameters} | set(after.function.locals)
-    if subject.is_variable:
-        return Subject(subject.text, after.group(subject.text)) if subject.text in known else None
-    return subject
 
 
 @dataclass(frozen=True)
