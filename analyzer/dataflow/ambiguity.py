@@ -63,7 +63,10 @@ def _agree(key: tuple[Path, bool], versions: list[Effect | None]) -> Effect | No
 
 
 def _left(effect: Effect | None) -> dict[int, tuple[str | None, bool]]:
-    """Return what is left of each facet that a call changes: one that it leaves as it needs it does not change."""
+    """Return what is left of each facet that a call changes.
+
+    One that it leaves as it needs it does not change, even where it was dropped and taken again in between.
+    """
     changes = effect.changes if effect is not None else ()
     return {c.facet: (c.to, c.acquired) for c in changes if not (c.requires and c.requires == c.to)}
 

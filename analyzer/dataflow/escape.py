@@ -5,7 +5,9 @@ memory behind a pointer (not a field of a local struct); a parameter that is
 passed on is listed, for the caller to look up, unless the model or a contract
 says what the call makes of it. A local struct that holds a parameter ends with the function:
 who stores its address keeps nothing, who stores what is in it does.
-Over-approximates keeping: a store that is undone later still counts.
+Over-approximates keeping: a store that is undone later still counts, and keeping
+what a parameter points to is keeping the parameter. Under-approximates: a struct
+that is copied as a whole, a call of which the model speaks for another facet.
 """
 
 from collections.abc import Iterator, Set
@@ -53,10 +55,10 @@ class Escapes(NamedTuple):
                 yield callee, argument, source.wrapped or (inside and not source.loaded)
 
 
-def escapes(function: Function, knowledge: Knowledge, returned: Set[tuple[str, int]] = frozenset()) -> Escapes:
+def escapes(function: Function, knowledge: Knowledge, finished: Set[tuple[str, int]] = frozenset()) -> Escapes:
     """Return which parameters a function may keep or pass on.
 
-    returned: (field, argument) of calls through a field that keep nothing.
+    finished: (field, argument) of calls through a field that are done with it when they return.
     """
     origin: dict[str, frozenset[Source]] = {p.name: frozenset({Source(i)}) for i, p in enumerate(function.parameters)}
     parameters = frozenset(origin)
@@ -78,7 +80,7 @@ def escapes(function: Function, knowledge: Knowledge, returned: Set[tuple[str, i
                     elif _behind_pointer(instruction.target):
                         stored |= sources
                 elif isinstance(instruction, Call):
-                    _call(instruction, parameters, carriers, knowledge, returned, origin, stored, passed)
+                    _call(instruction, parameters, carriers, knowledge, finished, origin, stored, passed)
     kept = {source for source in stored if not source.wrapped}
     return Escapes(
         frozenset(source.parameter for source in kept if not source.loaded),
@@ -92,7 +94,7 @@ def _call(
     parameters: frozenset[str],
     carriers: frozenset[str],
     knowledge: Knowledge,
-    returned: Set[tuple[str, int]],
+    finished: Set[tuple[str, int]],
     origin: dict[str, frozenset[Source]],
     stored: set[Source],
     passed: set[Passed],
@@ -100,7 +102,7 @@ def _call(
     name = call.callee.name if isinstance(call.callee, Name) else ""
     for position, argument in enumerate(call.arguments):
         sources = _origins(argument, origin, carriers)
-        if not sources or (isinstance(call.callee, Field) and (call.callee.name, position) in returned):
+        if not sources or (isinstance(call.callee, Field) and (call.callee.name, position) in finished):
             continue
         if name in knowledge.same:
             origin[call.result] = sources
@@ -133,13 +135,16 @@ def _origins(expression: Expr, origin: dict[str, frozenset[Source]], carriers: f
         while isinstance(expression, Field | Deref):
             wrapped = wrapped and isinstance(expression, Field)
             expression = expression.base
-    if isinstance(expression, Field) and isinstance(expression.base, Deref) and isinstance(expression.base.base, Name):
-        carrier = expression.base.base.name  # a page that came in a request object, not a field of a page
-        found = origin.get(carrier, nothing) if carrier in carriers else nothing
-        return frozenset(source._replace(loaded=True) for source in found)
-    if not isinstance(expression, Name):
-        return nothing
+    followed = False
+    while not isinstance(expression, Name):
+        if not isinstance(expression, Field | Index | Deref) or (followed and isinstance(expression, Deref)):
+            return nothing
+        followed = followed or isinstance(expression, Deref)
+        expression = expression.base
     found = origin.get(expression.name, nothing)
+    if followed:  # a page that came in a request object, not a field of a page
+        known = expression.name in carriers
+        return frozenset(source._replace(loaded=True) for source in found) if known else nothing
     return frozenset(source._replace(wrapped=True) for source in found) if wrapped else found
 
 

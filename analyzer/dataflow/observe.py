@@ -38,7 +38,10 @@ def unwind(trail: Trail | None, limit: int = 12) -> tuple[tuple[int, str, tuple[
 
 
 def receivers(trail: Trail | None, facet: int = -1) -> tuple[tuple[str, int], ...]:
-    """Return the callees of unknown effect that were given the object, since a facet became what it is."""
+    """Return the callees of unknown effect that were given the object, since a facet became what it is.
+
+    Under-approximates: who was given it before may still have it (a page that is put into a request, then locked).
+    """
     found = []
     while trail is not None and (facet < 0 or trail.facet != facet):
         if trail.callee:

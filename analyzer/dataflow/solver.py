@@ -129,6 +129,10 @@ class _Solver:
         self.exits: list[Exit] = []
         self.released: set[tuple[Value, int]] = self.transfer.released
         self.contract_values: dict[Value, EntryState] = {}
+        self.result_bits = frozenset(
+            {e.when.bit for e in knowledge.model.events}
+            | {name for entry in entries for op, name, _ in entry.exceptions if op == "&"}
+        )
 
     def run(self) -> Analysis:
         self._enter()
@@ -214,25 +218,27 @@ class _Solver:
         """Return what must agree for two disjuncts to be joined.
 
         While a page is held, and while a contract says how one is left, that is also how the function will end, as
-        far as it is known by now: `ret = -EIO; goto out` with the lock held is not `ret = 0; goto out`.
+        far as it is known by now: `ret = -EIO; goto out` with the lock held is not `ret = 0; goto out`. Only for local
+        variables that are returned as they are, and not for what comes to a crowded block.
         """
         key = state.key(self.taken)
         if self.returned and any(
             (item.acquired and not item.escaped) or value in self.contract_values
             for value, item in state.objects.items()
         ):
-            ends = [state.env[name] for name in self.returned if name in state.env]
-            return key, tuple((_class(state, end), self._returned_bits(state, end)) for end in ends)
+            ends = [(name, state.env[name]) for name in self.returned if name in state.env]
+            return key, tuple((name, _class(state, end), self._returned_bits(state, end)) for name, end in ends)
         return key
 
     def _forget_settled(self, state: State) -> None:
         """Forget pages that the caller cannot name and for which nothing is left to do: there are too many others.
 
-        And of those that this function holds and that nothing names any more, all but one, which stands for them.
-        Under-approximates: what happens to them later is as if they had not been met before.
+        And of those that this function holds alike and that nothing names any more, all but the first, which stands
+        for them, under a name that says less: what is found of it is of less confidence. Under-approximates: what
+        happens to the others later is as if they had not been met before.
         """
         named = [*state.env.values(), *state.heap.values()]
-        left: dict[Value, Object] = {}
+        left: dict[int, tuple[Value, Object]] = {}
         for value, item in list(state.objects.items()):
             if value in self.contract_values:
                 continue
@@ -242,10 +248,9 @@ class _Solver:
             if not item.acquired:
                 del state.objects[value]
             elif not (item.escaped or brought(value) or any(contains(held, value) for held in named)):
-                left[value] = state.objects.pop(value)
-        if left:
-            first = min(left, key=repr)
-            state.objects["j", -1, show_value(first)] = left[first]
+                left.setdefault(item.acquired, (value, state.objects.pop(value)))
+        for acquired, (value, item) in left.items():
+            state.objects["j", -acquired, show_value(value)] = item
 
     def _give_up(self, state: State) -> State:
         """Return the state in which everything over the bound is lumped together."""
@@ -473,8 +478,7 @@ class _Solver:
 
     def _returned_bits(self, state: State, returned: Value) -> tuple[tuple[str, bool], ...]:
         """Return which named bits that the model or a contract asks about are set in the result."""
-        wanted = {e.when.bit for e in self.knowledge.model.events if e.when.bit}
-        wanted |= {name for entry in self.entries for op, name, _ in entry.exceptions if op == "&"}
+        wanted = set(self.result_bits)
         for fact in state.facts:
             if fact[0] == "o" and fact[1] == "&" and fact[2] == returned:
                 wanted.add(flag_name(fact[3]))
@@ -547,7 +551,8 @@ class _Solver:
     def _exit_sight(self, number: int, value: Value, item: Object, path: Path | None, index: int) -> Sight:
         leaving = self.exits[number]
         acquired = bool(item.acquired & (1 << index))
-        inconsistent = path is not None and self._inconsistent(number, value, path, index)
+        told_apart = path is None or path == (leaving.argument,)
+        inconsistent = not told_apart and path is not None and self._inconsistent(number, value, path, index)
         facts = self.transfer.facts_of(item)
         facts |= {
             "acquired-here": acquired,
@@ -619,7 +624,7 @@ class _Solver:
         """Tell whether another return that the caller cannot tell apart leaves the page without the lock.
 
         An error return that keeps what a success return gives back is inconsistent too, and a page that this function
-        found and returns with the lock sometimes.
+        found and returns with the lock sometimes: one that nothing happened to counts as not locked.
         """
         mine = self.exits[number]
         bit = 1 << index
@@ -632,7 +637,8 @@ class _Solver:
             if not _compatible(mine.guards, other.guards):
                 continue
             if path == ("ret",):
-                if other.returned is not None and built_on(other.returned, value) and mine.mask & other.mask:
+                same = other.returned is not None and built_on(other.returned, value)
+                if same and mine.mask & other.mask and mine.writes == other.writes:
                     return True
                 continue
             balanced = found is not None and found[0].first[index] is not None
@@ -663,7 +669,7 @@ class _Solver:
                     "bound": expected,
                     "special": expected != entry.exit,
                     "plain-result": leaving.constant is not None or leaving.mask == NEGATIVE,
-                    "by-flag": any(value in leaving.state.facts for value in self.transfer.written),
+                    "by-flag": self.transfer.went_by_flag(leaving.state),
                 }
                 found.append(
                     Sight(

@@ -96,8 +96,8 @@ class State:
         self.heap: dict[tuple[Value, Key], Value] = {}
         self.facts: dict[Value, int] = {}
         self.objects: dict[Value, Object] = {}
-        self.mixed: dict[Value, frozenset[Value]] = {}
-        """For what a join merged, what it may be among what was there before the function."""
+        self.mixed: Mapping[Value, frozenset[Value]] = {}
+        """For what joins merged, what it may be among what was there before the function; never changed in place."""
         self.exclusive = 0
         """Bits of facets that two names cannot both hold of one object."""
         self.shaky = False
@@ -114,6 +114,10 @@ class State:
         new.exclusive = self.exclusive
         new.mixed = self.mixed
         return new
+
+    def may_be(self, value: Value) -> frozenset[Value]:
+        """Return what a value may be among what was there before the function."""
+        return frozenset({value}) if brought(value) else self.mixed.get(value, frozenset())
 
     # -- facts
 
@@ -396,11 +400,11 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
     result = State.__new__(State)
     result.shaky = old.shaky
     result.exclusive = old.exclusive
-    mixed = old.mixed | new.mixed
     result.objects = old.objects
     env: dict[str, Value] = {}
     disagreements: dict[Value, int] = {}
     pairs: dict[tuple[Value, Value], Value] = {}
+    mixed: dict[Value, frozenset[Value]] = {}
     same_env = old.env == new.env
     if same_env:
         env = old.env
@@ -420,8 +424,9 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
             changed = True
         env[name] = merged
         disagreements[merged] = mask
-        if brought(value) or brought(other_value):
-            mixed[merged] = mixed.get(merged, frozenset()) | {v for v in (value, other_value) if brought(v)}
+        members = old.may_be(value) | new.may_be(other_value)
+        if members:
+            mixed[merged] = mixed.get(merged, frozenset()) | members
         for name_of_bits in old_notes.set_bits(value) | new_notes.set_bits(other_value):
             flag: Value = ("k", name_of_bits)
             if old.bit(value, flag) and new.bit(other_value, flag):
@@ -446,6 +451,11 @@ def join(old: State, new: State, block: int, constants: frozenset[Value] = froze
     if old.heap != new.heap:
         heap, heap_changed = _join_heaps(old.heap, new.heap, block)
         changed = changed or heap_changed
+    if old.mixed or new.mixed or mixed:
+        held = {*env.values(), *heap.values()}
+        for value in (old.mixed.keys() | new.mixed.keys()) & held:
+            mixed[value] = mixed.get(value, frozenset()) | old.may_be(value) | new.may_be(value)
+        changed = changed or mixed != {v: members for v, members in old.mixed.items() if v in held}
     result.env, result.heap, result.facts, result.mixed = env, heap, facts, mixed
     return result, changed
 

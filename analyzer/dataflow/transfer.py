@@ -76,7 +76,7 @@ class Transfer:
         self.stopping = anatomy.stopping
         self.constants = anatomy.constants
         self.written: set[Value] = set()
-        """What calls may have written to locals of which they got the address."""
+        """What calls wrote that is not known, to locals of which they got the address or to what they are known to."""
         self.undecided: dict[int, set[Value]] = {}
         """Calls whose cases do different things, and to which pages: what they wrote may tell which case it was."""
         self.watched: frozenset[Value] = frozenset()
@@ -290,6 +290,10 @@ class Transfer:
             if item is not None:
                 state.objects[older] = item
         self._forget_facts(state, value)
+        if value in state.mixed:
+            mixed = dict(state.mixed)
+            members = mixed.pop(value)
+            state.mixed = mixed | ({older: members} if referred else {})
         for other in [v for v in state.objects if v not in (value, older) and contains(v, value)]:
             dependent = state.objects.pop(other)
             if not dependent.escaped:
@@ -323,13 +327,11 @@ class Transfer:
     def _touch_mixed(self, state: State, value: Value, index: int, requires: str) -> None:
         """Give up the pages that may be meant too by what a join merged.
 
-        They are the pages of the caller that were merged into it, and, where the event `requires` it held and nothing
-        is known of it, those held pages that the same join merged.
+        They are the parameters and known pages of the caller that were merged into it, and, where the event `requires`
+        it held and nothing is known of it, the held pages that joins of the same block merged, whichever variables.
         """
-        if value[0] != "j":
-            return
         others = sorted(state.mixed.get(value, ()), key=repr)
-        if requires and requires == self.knowledge.facets[index].held:
+        if value[0] == "j" and requires and requires == self.knowledge.facets[index].held:
             bit = 1 << index
             others += [
                 other
@@ -338,6 +340,11 @@ class Transfer:
             ]
         self._touch_pages(state, others)
         self._give_up(state, others)
+
+    def went_by_flag(self, state: State) -> bool:
+        """Tell whether the way here went by what a call wrote, pages not counted."""
+        flags = self.written - state.objects.keys()
+        return any(contains(fact, flag) for flag in flags for fact in state.facts)
 
     def handed_over(self, item: Object) -> Object:
         """Return a page that somebody else may be done with at any time: what it held is not known any more."""
@@ -371,12 +378,12 @@ class Transfer:
         index = self.knowledge.facet_index[facet]
         item = self.object(state, value)
         current = item.states[index]
-        if to != "":
-            self._touch_mixed(state, value, index, requires if current is None else "")
         if event:
             self._see(state, event, value, facet, callee)
         if only_from and current not in only_from:
             return
+        if to != "":
+            self._touch_mixed(state, value, index, requires if current is None else "")
         held = self.knowledge.facets[index].held
         first = item.first
         if current is None and first[index] is None:
@@ -782,7 +789,7 @@ class Transfer:
                 self._write(after, call, path, number, arguments)
             for effect, target in sorted(zip(case.effects, targets, strict=True), key=lambda pair: pair[0].stored):
                 self._apply_effect(after, call, effect, target, arguments, summary)
-            if summary.name.startswith("->") and self._is_special(case):
+            if not isinstance(call.callee, Name) and self._is_special(case):
                 self._give_up(after, [target for target in targets if target is not None])
             states.append(after)
         return states
@@ -843,6 +850,7 @@ class Transfer:
         for step in steps[:-1]:
             value = self.load(state, self._step(value, step))
         fresh: Value = ("u", call.at, "/".join(map(str, path)))
+        self.written.add(fresh)
         self.store(state, self._step(value, steps[-1]), ("c", number) if number is not None else fresh)
 
     def _apply_effect(

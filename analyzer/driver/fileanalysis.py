@@ -126,7 +126,7 @@ class Setting:
         return frozenset(operation for _, operation in self.contracts)
 
     @cached_property
-    def returned(self) -> frozenset[tuple[str, int]]:
+    def finished(self) -> frozenset[tuple[str, int]]:
         """Return the (operation, argument) of pages with which an operation is done when it returns, by contract."""
         return frozenset(
             (operation, page.parameter)
@@ -697,13 +697,16 @@ class _FileAnalysis:
     def _keeps(self, name: str, file: str, position: int) -> bool | None:
         if name not in self.lowered.definitions:
             return None
-        answer = self.asked_keeps[name, position] = self._kept_here(name, position, frozenset())
+        answer = self.asked_keeps[name, position] = self._kept_here(name, position)
         return answer
 
-    def _kept_here(self, name: str, position: int, seen: frozenset[str], inside: bool = False) -> bool | None:
+    def _kept_here(
+        self, name: str, position: int, inside: bool = False, seen: frozenset[tuple[str, int, bool]] = frozenset()
+    ) -> bool | None:
         """Tell what this file alone can: kept, not kept, or None when another file must be asked."""
-        if name in seen:
+        if (name, position, inside) in seen:
             return False
+        seen |= {(name, position, inside)}
         measured = self._measure(name)
         if measured is None or measured.escapes.keeps(position, inside):
             return True
@@ -712,7 +715,7 @@ class _FileAnalysis:
             if callee not in self.lowered.definitions:
                 answer = None
                 continue
-            inner = self._kept_here(callee, argument, seen | {name}, deeper)
+            inner = self._kept_here(callee, argument, deeper, seen)
             if inner:
                 return True
             answer = None if inner is None else answer
@@ -726,7 +729,7 @@ class _FileAnalysis:
         for item in self.lowered.definitions.get(name, ()):
             try:
                 for one in _anatomies(self.lowered, item, self.idioms):
-                    found = found.join(escapes(one.function, self.knowledge, self.setting.returned))
+                    found = found.join(escapes(one.function, self.knowledge, self.setting.finished))
             except (AnalyzerError, RecursionError):
                 return None
         self.kept[name] = Kept(name, found, self.job.path)
