@@ -20,6 +20,7 @@ from analyzer.dataflow.values import (
     MAX_DEPTH,
     Key,
     Value,
+    brought,
     built_on,
     contains,
     depth,
@@ -399,7 +400,9 @@ class Transfer:
             bits &= ~bit
         elif to and to == held and (acquired if acquired is not None else current != held):
             given = first[index]
-            if given is None or given[1] != held:  # taking again what the caller had brought is no gain
+            # taking again what the caller had brought is no gain; nor is taking what a callee did nobody knows what to
+            brought_so = given is not None and (given[1] == held or (given == ("", "") and brought(value)))
+            if not brought_so:
                 bits |= bit
         if new == current and bits == item.acquired and first == item.first:
             return
