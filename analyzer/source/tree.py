@@ -106,9 +106,12 @@ class FolderTree:
 def run_git(repository: Path, *arguments: str, data: bytes | None = None) -> bytes:
     """Return what `git` prints; raise SourceError with git's own last line.
 
-    Hooks, pagers, prompts and lazy fetching are off, so nothing named by the repository runs.
+    Hooks, pagers, prompts and lazy fetching are off, so nothing named by the repository runs. Nobody needs to have told
+    git who they are: `format-patch` makes message ids of that.
     """
-    environment = dict(os.environ, GIT_TERMINAL_PROMPT="0", GIT_NO_LAZY_FETCH="1", LC_ALL="C", GIT_OPTIONAL_LOCKS="0")
+    off = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    nobody = {"GIT_COMMITTER_NAME": "pagelint", "GIT_COMMITTER_EMAIL": "pagelint@localhost"}
+    environment = {**os.environ, **off, **nobody}
     try:
         done = subprocess.run(
             ["git", "-C", str(repository), "-c", "core.pager=cat", "-c", "core.fsmonitor=false", *arguments],

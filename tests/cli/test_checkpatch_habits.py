@@ -52,6 +52,17 @@ def test_commits_of_several_authors_are_one_series(repository: Path) -> None:
     assert found[0]["patch"]["subject"] == "[PATCH 1/3] demo: step 1"
 
 
+def test_commits_are_read_where_nobody_told_git_who_they_are(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    nobody = {"HOME": str(repository), "XDG_CONFIG_HOME": str(repository), "GIT_CONFIG_NOSYSTEM": "1"}
+    strict = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.useConfigOnly", "GIT_CONFIG_VALUE_0": "true"}
+    for name, value in (nobody | strict).items():
+        monkeypatch.setenv(name, value)
+
+    assert statuses(report("patch", "--tree", repository, "-g", "HEAD")) == [("demo_read", "fixed")]
+
+
 @pytest.mark.parametrize("revisions", ["nothing", "HEAD..HEAD", "HEAD-9", "--output=x", "HEAD~3"])
 def test_commits_that_are_not_there_are_an_error_of_one_line(repository: Path, revisions: str) -> None:
     done = pagelint("patch", "--tree", repository, f"--git={revisions}")
