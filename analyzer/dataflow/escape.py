@@ -3,8 +3,8 @@
 Flow-insensitive over the IR of one function. A store counts when its target is
 memory behind a pointer (not a field of a local struct); a parameter that is
 passed on is listed, for the caller to look up, unless the model or a contract
-says what the call makes of it. A local struct that holds a parameter ends with the function:
-who stores its address keeps nothing, who stores what is in it does.
+says what the call makes of it. A local struct that holds a parameter ends with
+the function: who stores its address keeps nothing, who stores what is in it does.
 Over-approximates keeping: a store that is undone later still counts, and keeping
 what a parameter points to is keeping the parameter. Under-approximates: a struct
 that is copied as a whole, a call of which the model speaks for another facet.
